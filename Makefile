@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The front door. "make help" lists what there is.
+
+# What to build for: a folder of patches/.
+BASE	?= 6.1
+# A kernel tree of your own, instead of Debian's linux-source-$(BASE).
+KSRC	?=
+# "debug" for the kernel that looks for bugs (qemu/debug.config).
+CONFIG	?=
+# 1: show the commands, the kernel's log, everything.
+V	?= 0
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+bases	:= $(notdir $(wildcard patches/[0-9]*))
+ifeq ($(filter $(BASE),$(bases)),)
+$(error no base "$(BASE)": there are $(bases))
+endif
+
+build	:= build/$(BASE)
+Q	:= $(if $(filter 1,$(V)),,@)
+
+# Every file of the project that a template may bring in.
+parts	:= $(shell find fs include lib Documentation tools MAINTAINERS -type f)
+
+series_of = $(patsubst patches/$(1)/%.patch.in,build/$(1)/series/%.patch,\
+	$(wildcard patches/$(1)/*.patch.in))
+series	:= $(foreach base,$(bases),$(call series_of,$(base)))
+
+include qemu/rules.mk
+
+.PHONY: help
+help:
+	@echo 'make [BASE=$(BASE)] [KSRC=DIR] [CONFIG=debug] [V=1] TARGET'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo
+	@echo 'Bases: $(bases)'
+
+.PHONY: series
+series: $(series) ## expand the patches of all bases to build/BASE/series, for git am
+
+# A base's folder of patches has no more than what its templates stand for.
+$(foreach base,$(bases),$(shell cd build/$(base)/series 2>/dev/null && \
+	rm -f $(filter-out $(notdir $(call series_of,$(base))),\
+	$(notdir $(wildcard build/$(base)/series/*)))))
+
+build/%.patch: $(parts) patches/expand
+	@echo '  EXPAND  $@'
+	$(Q)mkdir -p $(@D)
+	$(Q)patches/expand patches/$(subst /series/,/,$*).patch.in > $@
+
+$(foreach base,$(bases),$(foreach patch,$(call series_of,$(base)),$(eval \
+$(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)))))
+
+.PHONY: tree
+tree: $(build)/tree.stamp ## the base kernel with the series applied, in build/BASE/linux
+
+$(build)/tree.stamp: $(call series_of,$(BASE)) patches/tree $(build)/ksrc | packages
+	$(Q)KSRC='$(KSRC)' patches/tree $(BASE)
+	$(Q)touch $@
+
+# Changes when another KSRC is asked for.
+$(build)/ksrc: force
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(KSRC)' | cmp -s - $@ || echo '$(KSRC)' > $@
+
+.PHONY: lint
+lint: $(build)/tree.stamp ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
+	$(Q)qemu/lint $(BASE)
+
+.PHONY: clean
+clean: ## remove build/
+	$(Q)rm -rf build
+
+.PHONY: force
+force:

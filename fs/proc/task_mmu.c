@@ -1,0 +1,402 @@
+//@ SPDX-License-Identifier: GPL-2.0
+//@
+//@ What the series adds to fs/proc/task_mmu.c: the handler of PROCMAP_QUERY,
+//@ before proc_pid_maps_operations. It calls what the base's own patches bring:
+//@ struct vma_label and vma_get_label(), which the text uses too, and, where the
+//@ kernel does not have them, vma_lookup() and struct vma_iterator.
+
+#define PROCMAP_QUERY_PERMISSIONS	(PROCMAP_QUERY_VMA_READABLE |	\
+					 PROCMAP_QUERY_VMA_WRITABLE |	\
+					 PROCMAP_QUERY_VMA_EXECUTABLE |	\
+					 PROCMAP_QUERY_VMA_SHARED)
+
+#define PROCMAP_QUERY_FLAGS		(PROCMAP_QUERY_PERMISSIONS |		\
+					 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
+					 PROCMAP_QUERY_FILE_BACKED_VMA)
+
+/*
+ * Bytes for a name that is not a path, with its NUL. The longest is what a user
+ * may call anonymous memory: 79 bytes, and brackets around them.
+ */
+#define PROCMAP_LABEL_MAX		128
+
+/* What a query has found out so far; query_release() ends it. */
+struct procmap_answer {
+	struct procmap_query out;	/* of this, the fields that are output */
+	struct file *file;		/* reference, or NULL if not needed */
+	const char *name;		/* in @label or @path; NULL: not known */
+	char *path;			/* allocated, or NULL */
+	unsigned char build_id[BUILD_ID_SIZE_MAX];
+	char label[PROCMAP_LABEL_MAX];
+};
+
+/* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
+static int query_copy_in(struct procmap_query *query,
+			 const struct procmap_query __user *uquery)
+{
+	u64 size;
+
+	if (get_user(size, &uquery->size))
+		return -EFAULT;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < offsetofend(struct procmap_query, query_addr))
+		return -EINVAL;
+
+	if (size == sizeof(*query)) {
+		if (copy_from_user(query, uquery, sizeof(*query)))
+			return -EFAULT;
+	} else {
+		int err = copy_struct_from_user(query, sizeof(*query), uquery,
+						size);
+		if (err)
+			return err;
+	}
+	/* It may have been changed meanwhile: stay with what was checked. */
+	query->size = size;
+
+	if (query->query_flags & ~(u64)PROCMAP_QUERY_FLAGS)
+		return -EINVAL;
+	if (!query->vma_name_size != !query->vma_name_addr)
+		return -EINVAL;
+	if (!query->build_id_size != !query->build_id_addr)
+		return -EINVAL;
+	return 0;
+}
+
+/* The vm_flags that the text shows as r, w, x and s, for PROCMAP_QUERY_VMA_. */
+static unsigned long query_to_vm_flags(u64 query_flags)
+{
+	unsigned long vm_flags = 0;
+
+	if (query_flags & PROCMAP_QUERY_VMA_READABLE)
+		vm_flags |= VM_READ;
+	if (query_flags & PROCMAP_QUERY_VMA_WRITABLE)
+		vm_flags |= VM_WRITE;
+	if (query_flags & PROCMAP_QUERY_VMA_EXECUTABLE)
+		vm_flags |= VM_EXEC;
+	if (query_flags & PROCMAP_QUERY_VMA_SHARED)
+		vm_flags |= VM_MAYSHARE;
+	return vm_flags;
+}
+
+static u64 query_from_vm_flags(unsigned long vm_flags)
+{
+	u64 query_flags = 0;
+
+	if (vm_flags & VM_READ)
+		query_flags |= PROCMAP_QUERY_VMA_READABLE;
+	if (vm_flags & VM_WRITE)
+		query_flags |= PROCMAP_QUERY_VMA_WRITABLE;
+	if (vm_flags & VM_EXEC)
+		query_flags |= PROCMAP_QUERY_VMA_EXECUTABLE;
+	if (vm_flags & VM_MAYSHARE)
+		query_flags |= PROCMAP_QUERY_VMA_SHARED;
+	return query_flags;
+}
+
+/*
+ * Lets a writer in, another task run, or this one die. Called with the mmap
+ * lock held; returns 0 with it held again, or -EINTR without.
+ */
+static int query_yield_mmap_lock(struct mm_struct *mm)
+{
+	mmap_read_unlock(mm);
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return mmap_read_lock_killable(mm);
+}
+
+static bool query_should_yield(struct mm_struct *mm)
+{
+	return mmap_lock_is_contended(mm) || need_resched() ||
+	       fatal_signal_pending(current);
+}
+
+static bool query_matches(const struct vm_area_struct *vma,
+			  unsigned long vm_flags, bool file_backed)
+{
+	return (vma->vm_flags & vm_flags) == vm_flags &&
+	       (!file_backed || vma->vm_file);
+}
+
+/*
+ * Finds the first VMA at or above @addr that matches. Gives way to whoever waits
+ * for the mmap lock while it skips others, and goes on from the address that it
+ * had reached, so that a scan of any length holds up nobody.
+ *
+ * Called with the mmap lock held. Returns the VMA with the lock held; NULL with
+ * the lock held; ERR_PTR(-EINTR) without.
+ */
+static struct vm_area_struct *query_next_vma(struct mm_struct *mm,
+					     unsigned long addr,
+					     unsigned long vm_flags,
+					     bool file_backed)
+{
+	VMA_ITERATOR(vmi, mm, addr);
+	struct vm_area_struct *vma;
+
+	while ((vma = vma_next(&vmi))) {
+		if (query_matches(vma, vm_flags, file_backed))
+			return vma;
+		if (query_should_yield(mm)) {
+			addr = vma->vm_end;
+			if (query_yield_mmap_lock(mm))
+				return ERR_PTR(-EINTR);
+			vma_iter_init(&vmi, mm, addr);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Takes the mmap lock of @mm for reading, and finds the VMA asked for. Returns
+ * it with the lock held, or ERR_PTR(-ENOENT) or ERR_PTR(-EINTR) without.
+ */
+static struct vm_area_struct *
+query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
+{
+	unsigned long vm_flags = query_to_vm_flags(query->query_flags);
+	bool file_backed = query->query_flags & PROCMAP_QUERY_FILE_BACKED_VMA;
+	unsigned long addr = query->query_addr;
+	struct vm_area_struct *vma;
+
+	/* A 32-bit kernel must not answer for the low half of an address. */
+	if (addr != query->query_addr)
+		return ERR_PTR(-ENOENT);
+	if (mmap_read_lock_killable(mm))
+		return ERR_PTR(-EINTR);
+
+	/* A walk mostly goes on inside a VMA too: look there first. */
+	vma = vma_lookup(mm, addr);
+	if (vma && query_matches(vma, vm_flags, file_backed))
+		return vma;
+
+	if (query->query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA)
+		vma = query_next_vma(mm, vma ? vma->vm_end : addr, vm_flags,
+				     file_backed);
+	else
+		vma = NULL;
+	if (!vma) {
+		mmap_read_unlock(mm);
+		return ERR_PTR(-ENOENT);
+	}
+	return vma;
+}
+
+/*
+ * Copies the name of @vma if it is a text; a path is left to query_get_path().
+ * Returns 0 or -ENAMETOOLONG. The mmap lock is held.
+ */
+static int query_copy_label(struct vm_area_struct *vma,
+			    struct procmap_answer *answer)
+{
+	struct vma_label label;
+	int len;
+
+	vma_get_label(vma, &label);
+	if (!label.text)
+		return 0;
+	len = snprintf(answer->label, sizeof(answer->label), "%s%s%s",
+		       label.prefix, label.text, label.suffix);
+	if (len >= sizeof(answer->label))
+		return -ENAMETOOLONG;
+	answer->name = answer->label;
+	answer->out.vma_name_size = len + 1;
+	return 0;
+}
+
+/*
+ * Copies the numbers of @vma, and takes a reference on its file if the query
+ * needs more of it. Returns 0 or -ENAMETOOLONG. The mmap lock is held: nothing
+ * here sleeps, allocates or touches user memory.
+ */
+static int query_copy_vma(struct vm_area_struct *vma,
+			  const struct procmap_query *query,
+			  struct procmap_answer *answer)
+{
+	struct procmap_query *out = &answer->out;
+	struct file *file = vma->vm_file;
+	const struct inode *inode = file ? file_inode(file) : NULL;
+
+	out->vma_start = vma->vm_start;
+	out->vma_end = vma->vm_end;
+	out->vma_flags = query_from_vm_flags(vma->vm_flags);
+	out->vma_page_size = vma_kernel_pagesize(vma);
+	out->vma_offset = file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+	out->inode = inode ? inode->i_ino : 0;
+	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
+	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
+
+	if (query->vma_name_size && query_copy_label(vma, answer))
+		return -ENAMETOOLONG;
+	if (file && (query->vma_name_size || query->build_id_size))
+		answer->file = get_file(file);
+	return 0;
+}
+
+/* The part of a query that needs the mm. Returns 0 or an error. */
+static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
+		    struct procmap_answer *answer)
+{
+	struct vm_area_struct *vma;
+	int err;
+
+	/* No mm: a kernel thread. No users: exited, or executed another. */
+	if (!mm || !mmget_not_zero(mm))
+		return -ESRCH;
+
+	vma = query_matching_vma(mm, query);
+	if (IS_ERR(vma)) {
+		err = PTR_ERR(vma);
+	} else {
+		err = query_copy_vma(vma, query, answer);
+		mmap_read_unlock(mm);
+	}
+	mmput(mm);
+	return err;
+}
+
+/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
+static int query_get_path(struct procmap_answer *answer, size_t size)
+{
+	char *name;
+
+	answer->path = kmalloc(size, GFP_KERNEL);
+	if (!answer->path)
+		return -ENOMEM;
+	name = d_path(&answer->file->f_path, answer->path, size);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	answer->name = name;
+	answer->out.vma_name_size = answer->path + size - name;
+	return 0;
+}
+
+/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
+static int query_get_name(const struct procmap_query *query,
+			  struct procmap_answer *answer)
+{
+	size_t size = min_t(size_t, query->vma_name_size, PATH_MAX);
+
+	if (answer->file && !answer->name)
+		return query_get_path(answer, size);
+	return answer->out.vma_name_size > size ? -ENAMETOOLONG : 0;
+}
+
+/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
+static int query_get_build_id(const struct procmap_query *query,
+			      struct procmap_answer *answer)
+{
+	u32 size;
+	int err;
+
+	err = build_id_parse_file(answer->file, answer->build_id, &size);
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	if (size > query->build_id_size)
+		return -ENAMETOOLONG;
+	answer->out.build_id_size = size;
+	return 0;
+}
+
+/* The part of a query that needs only the file. Returns 0 or an error. */
+static int query_file(const struct procmap_query *query,
+		      struct procmap_answer *answer)
+{
+	int err = 0;
+
+	if (query->vma_name_size)
+		err = query_get_name(query, answer);
+	if (!err && query->build_id_size && answer->file)
+		err = query_get_build_id(query, answer);
+	return err;
+}
+
+/* Writes all of the output fields that the caller knows, or none of them. */
+static int query_copy_out_fields(const struct procmap_query *query,
+				 const struct procmap_query *out,
+				 struct procmap_query __user *uquery)
+{
+	const size_t first = offsetof(struct procmap_query, vma_start);
+	const size_t end = offsetofend(struct procmap_query, build_id_size);
+	size_t size = min_t(size_t, query->size, end) - first;
+	void __user *to = &uquery->vma_start;
+	unsigned long left;
+
+	left = copy_to_user(to, &out->vma_start, size);
+	/* If only the page behind cannot be written, undo the one before. */
+	if (left)
+		left += copy_to_user(to, &query->vma_start, size - left);
+	return left ? -EFAULT : 0;
+}
+
+/* Returns 0, or -EFAULT with the caller's struct as it was. */
+static int query_copy_out(const struct procmap_query *query,
+			  const struct procmap_answer *answer,
+			  struct procmap_query __user *uquery)
+{
+	const struct procmap_query *out = &answer->out;
+
+	if (out->vma_name_size &&
+	    copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
+			 out->vma_name_size))
+		return -EFAULT;
+	if (out->build_id_size &&
+	    copy_to_user(u64_to_user_ptr(query->build_id_addr),
+			 answer->build_id, out->build_id_size))
+		return -EFAULT;
+	return query_copy_out_fields(query, out, uquery);
+}
+
+static void query_release(struct procmap_answer *answer)
+{
+	kfree(answer->path);
+	if (answer->file)
+		fput(answer->file);
+}
+
+/*
+ * Serves one PROCMAP_QUERY. What takes long (path, build ID, user memory) comes
+ * when neither the mmap lock nor a reference on the mm is held any more.
+ */
+static int do_procmap_query(struct mm_struct *mm,
+			    struct procmap_query __user *uquery)
+{
+	struct procmap_answer answer;
+	struct procmap_query query;
+	int err;
+
+	err = query_copy_in(&query, uquery);
+	if (err)
+		return err;
+
+	answer.file = NULL;
+	answer.name = NULL;
+	answer.path = NULL;
+	answer.out.vma_name_size = 0;
+	answer.out.build_id_size = 0;
+
+	err = query_mm(mm, &query, &answer);
+	if (!err)
+		err = query_file(&query, &answer);
+	if (!err)
+		err = query_copy_out(&query, &answer, uquery);
+	query_release(&answer);
+	return err;
+}
+
+static long procfs_procmap_ioctl(struct file *file, unsigned int cmd,
+				 unsigned long arg)
+{
+	struct seq_file *seq = file->private_data;
+	struct proc_maps_private *priv = seq->private;
+
+	switch (cmd) {
+	case PROCMAP_QUERY:
+		return do_procmap_query(priv->mm, (void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}

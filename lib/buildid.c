@@ -1,0 +1,284 @@
+//@ SPDX-License-Identifier: GPL-2.0
+//@
+//@ What the series adds to lib/buildid.c: the build ID of any file, read where
+//@ its notes lie.
+
+/*
+ * Bytes read at once. The headers and the notes of a usual image lie within its
+ * first kilobyte, so that one read serves.
+ */
+#define ELF_READ_SIZE		1024
+
+/*
+ * How many reads an image is worth: enough for more headers and notes than any
+ * linker writes, and the bound of all the work that a hostile one can cause.
+ */
+#define ELF_READS_MAX		256
+
+/* A window on a file: the @len bytes from offset @pos on are in @buf. */
+struct elf_window {
+	struct file *file;
+	u64 pos;
+	size_t len;
+	unsigned int reads_left;
+	int err;		/* from the read that failed, or 0 */
+	u8 buf[ELF_READ_SIZE] __aligned(8);
+};
+
+/* Where the program headers are. */
+struct elf_headers {
+	bool is_64bit;
+	u64 offset;		/* in the file, at most LLONG_MAX */
+	unsigned int nr;
+};
+
+/* What is needed of a program header of either class, in bytes. */
+struct elf_segment {
+	u32 type;
+	u64 offset;
+	u64 size;		/* in the file */
+	u64 align;
+};
+
+static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
+{
+	return pos >= w->pos && pos - w->pos <= w->len &&
+	       size <= w->len - (pos - w->pos);
+}
+
+static void elf_window_move(struct elf_window *w, u64 pos)
+{
+	loff_t from = pos;
+	ssize_t len;
+
+	w->len = 0;
+	if (pos > LLONG_MAX - ELF_READ_SIZE || !w->reads_left)
+		return;
+
+	cond_resched();
+	w->reads_left--;
+	len = __kernel_read(w->file, w->buf, ELF_READ_SIZE, &from);
+	if (len < 0) {
+		w->reads_left = 0;
+		w->err = len;
+		return;
+	}
+	w->pos = pos;
+	w->len = len;
+}
+
+/*
+ * Returns the @size bytes of the file from @pos on, of any alignment, which stay
+ * until the next call; NULL if they are not there or cannot be read.
+ */
+static const void *elf_window_get(struct elf_window *w, u64 pos, size_t size)
+{
+	if (!elf_window_covers(w, pos, size)) {
+		elf_window_move(w, pos);
+		if (!elf_window_covers(w, pos, size))
+			return NULL;
+	}
+	return w->buf + (pos - w->pos);
+}
+
+static bool elf_headers_init(struct elf_headers *h, u16 type, u64 offset,
+			     u16 nr)
+{
+	if (type != ET_EXEC && type != ET_DYN)
+		return false;
+	if (offset > LLONG_MAX)
+		return false;
+	h->offset = offset;
+	h->nr = nr;
+	return true;
+}
+
+/* Returns whether the file is an ELF image whose headers can be understood. */
+static bool elf_get_headers(struct elf_window *w, struct elf_headers *h)
+{
+	const u8 *ident = elf_window_get(w, 0, EI_NIDENT);
+
+	if (!ident || memcmp(ident, ELFMAG, SELFMAG) ||
+	    ident[EI_DATA] != ELF_DATA)
+		return false;
+
+	h->is_64bit = ident[EI_CLASS] == ELFCLASS64;
+	if (h->is_64bit) {
+		const struct elf64_hdr *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
+
+		return ehdr && ehdr->e_phentsize == sizeof(struct elf64_phdr) &&
+		       elf_headers_init(h, ehdr->e_type, ehdr->e_phoff,
+					ehdr->e_phnum);
+	}
+	if (ident[EI_CLASS] == ELFCLASS32) {
+		const struct elf32_hdr *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
+
+		return ehdr && ehdr->e_phentsize == sizeof(struct elf32_phdr) &&
+		       elf_headers_init(h, ehdr->e_type, ehdr->e_phoff,
+					ehdr->e_phnum);
+	}
+	return false;
+}
+
+/* Reads program header @i. Returns whether there is one. */
+static bool elf_get_segment(struct elf_window *w, const struct elf_headers *h,
+			    unsigned int i, struct elf_segment *seg)
+{
+	const void *from;
+
+	if (h->is_64bit) {
+		struct elf64_phdr phdr;
+
+		from = elf_window_get(w, h->offset + i * sizeof(phdr),
+				      sizeof(phdr));
+		if (!from)
+			return false;
+		memcpy(&phdr, from, sizeof(phdr));
+		*seg = (struct elf_segment) {
+			phdr.p_type, phdr.p_offset, phdr.p_filesz, phdr.p_align
+		};
+	} else {
+		struct elf32_phdr phdr;
+
+		from = elf_window_get(w, h->offset + i * sizeof(phdr),
+				      sizeof(phdr));
+		if (!from)
+			return false;
+		memcpy(&phdr, from, sizeof(phdr));
+		*seg = (struct elf_segment) {
+			phdr.p_type, phdr.p_offset, phdr.p_filesz, phdr.p_align
+		};
+	}
+	return true;
+}
+
+/*
+ * Reads the build ID from the note at @pos, if it is one. @nhdr is that note's
+ * header.
+ */
+static bool elf_get_build_id(struct elf_window *w, u64 pos,
+			     const struct elf32_note *nhdr,
+			     unsigned char *build_id)
+{
+	static const char owner[] = "GNU";
+	const size_t desc = sizeof(*nhdr) + sizeof(owner);
+	const u8 *note;
+
+	if (nhdr->n_type != BUILD_ID || nhdr->n_namesz != sizeof(owner) ||
+	    !nhdr->n_descsz || nhdr->n_descsz > BUILD_ID_SIZE_MAX)
+		return false;
+
+	note = elf_window_get(w, pos, desc + nhdr->n_descsz);
+	if (!note || memcmp(note + sizeof(*nhdr), owner, sizeof(owner)))
+		return false;
+	memset(build_id, 0, BUILD_ID_SIZE_MAX);
+	memcpy(build_id, note + desc, nhdr->n_descsz);
+	return true;
+}
+
+/* Returns the size of the build ID among the notes of a segment, or 0. */
+static u32 elf_find_build_id(struct elf_window *w,
+			     const struct elf_segment *seg,
+			     unsigned char *build_id)
+{
+	/* As binutils and glibc do: 8 only where the segment says so. */
+	const u64 align = seg->align == 8 ? 8 : 4;
+	u64 pos = seg->offset;
+	u64 left = seg->size;
+
+	while (left >= sizeof(struct elf32_note)) {
+		struct elf32_note nhdr;
+		const void *from = elf_window_get(w, pos, sizeof(nhdr));
+		u64 desc, next;
+
+		if (!from)
+			return 0;
+		memcpy(&nhdr, from, sizeof(nhdr));
+		desc = ALIGN(sizeof(nhdr) + (u64)nhdr.n_namesz, align);
+		next = desc + nhdr.n_descsz;
+		if (next > left)
+			return 0;
+		if (elf_get_build_id(w, pos, &nhdr, build_id))
+			return nhdr.n_descsz;
+
+		/* The padding behind the last note may be missing. */
+		next = min(ALIGN(next, align), left);
+		pos += next;
+		left -= next;
+	}
+	return 0;
+}
+
+static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
+{
+	struct elf_headers h;
+	unsigned int i;
+
+	if (!elf_get_headers(w, &h))
+		return 0;
+	for (i = 0; i < h.nr; i++) {
+		struct elf_segment seg;
+		u32 size;
+
+		if (!elf_get_segment(w, &h, i, &seg))
+			return 0;
+		if (seg.type != PT_NOTE)
+			continue;
+		size = elf_find_build_id(w, &seg, build_id);
+		if (size)
+			return size;
+	}
+	return 0;
+}
+
+/*
+ * The read of a device may have side effects, and __kernel_read() warns about
+ * files that it cannot read: whoever maps such a file could fill the log.
+ */
+static bool elf_file_readable(const struct file *file)
+{
+	return S_ISREG(file_inode(file)->i_mode) &&
+	       (file->f_mode & FMODE_READ) &&
+	       file->f_op->read_iter && !file->f_op->read;
+}
+
+/**
+ * build_id_parse_file() - Read the GNU build ID of an ELF file
+ * @file:     file, opened for reading; the caller holds a reference
+ * @build_id: returns the build ID, padded with 0; %BUILD_ID_SIZE_MAX bytes
+ * @size:     returns the size of the build ID in bytes, 1 to %BUILD_ID_SIZE_MAX;
+ *            may be NULL
+ *
+ * Reads the file as far as it is needed: sleeps, and must not be called with a
+ * lock held that a page fault or a file system takes. Trusts nothing in the
+ * file. ELF of both classes, in the kernel's byte order.
+ *
+ * Return: 0 on success, -EINVAL if there is no build ID, -ENOMEM, or the error
+ * of a read that failed.
+ */
+int build_id_parse_file(struct file *file, unsigned char *build_id,
+			__u32 *size)
+{
+	struct elf_window *w;
+	u32 found;
+	int err;
+
+	if (!elf_file_readable(file))
+		return -EINVAL;
+
+	w = kmalloc(sizeof(*w), GFP_KERNEL);
+	if (!w)
+		return -ENOMEM;
+	w->file = file;
+	w->pos = 0;
+	w->len = 0;
+	w->reads_left = ELF_READS_MAX;
+	w->err = 0;
+
+	found = elf_parse(w, build_id);
+	err = found ? 0 : w->err ?: -EINVAL;
+	if (found && size)
+		*size = found;
+	kfree(w);
+	return err;
+}
