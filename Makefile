@@ -70,7 +70,7 @@ $(build)/ksrc: force
 
 .PHONY: lint
 lint: $(build)/tree.stamp ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
-	$(Q)qemu/lint $(BASE)
+	$(Q)patches/lint $(BASE)
 
 .PHONY: clean
 clean: ## remove build/
