@@ -24,7 +24,8 @@ build	:= build/$(BASE)
 Q	:= $(if $(filter 1,$(V)),,@)
 
 # Every file of the project that a template may bring in.
-parts	:= $(shell find fs include lib Documentation tools MAINTAINERS -type f)
+parts	:= $(shell find fs include lib Documentation/filesystems tools/testing \
+	MAINTAINERS -type f)
 
 series_of = $(patsubst patches/$(1)/%.patch.in,build/$(1)/series/%.patch,\
 	$(wildcard patches/$(1)/*.patch.in))
@@ -71,6 +72,14 @@ $(build)/ksrc: force
 .PHONY: lint
 lint: $(build)/tree.stamp ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
 	$(Q)patches/lint $(BASE)
+
+.PHONY: man
+man: ## show the manual pages
+	$(Q)$(MAKE) -C Documentation/man man
+
+.PHONY: install-man
+install-man: ## install them, below prefix=/usr/local
+	$(Q)$(MAKE) -C Documentation/man install
 
 .PHONY: clean
 clean: ## remove build/

@@ -27,6 +27,16 @@
 /* The longest line: numbers and a path of which every byte is escaped. */
 #define MAPS_LINE_MAX	(256 + 4 * PATH_MAX)
 
+/* For steps that are not what is tested, in threads and children too. */
+#define must(ok)	((ok) ? (void)0 : must_fail(__FILE__, __LINE__, #ok))
+
+static inline void must_fail(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "# %s:%d: failed: %s: %s\n", file, line, what,
+		strerror(errno));
+	abort();
+}
+
 /* One line of /proc/PID/maps. */
 struct maps_line {
 	uint64_t start, end;	/* addresses, end is the first past it */

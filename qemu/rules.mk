@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Trying the series: builds the kernel and what runs in it, and boots the two.
+# Included by the Makefile at the top.
+#
+#	$(build)/headers	the UAPI headers of the patched tree, usr/include
+#	$(build)/kernel		the kernel; kernel-debug with CONFIG=debug
+#	$(build)/guest		what runs in the VM, the same for both
+
+# The kernel's make must not take our variables for its own.
+MAKEOVERRIDES :=
+unexport BASE CONFIG KSRC
+export V
+
+linux	 := $(build)/linux
+headers	 := $(build)/headers
+flavour	 := kernel$(addprefix -,$(CONFIG))
+obj	 := $(build)/$(flavour)
+guest	 := $(build)/guest
+bzImage	 := $(obj)/arch/x86/boot/bzImage
+proc	 := $(linux)/tools/testing/selftests/proc
+
+ifneq ($(filter-out debug,$(CONFIG)),)
+$(error no CONFIG "$(CONFIG)": leave it out, or CONFIG=debug)
+endif
+
+# The same commands, from whatever folder: then ccache finds them again.
+export CCACHE_BASEDIR := $(CURDIR)
+cc	 = $(if $(shell command -v ccache),ccache )gcc
+jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
+	CC='$(cc)' HOSTCC='$(cc)' LOCALVERSION= KBUILD_BUILD_USER=vm \
+	KBUILD_BUILD_HOST=vm KBUILD_BUILD_VERSION=1 \
+	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+step	 := qemu/step
+
+.PHONY: packages
+packages:
+	$(Q)qemu/install-packages
+
+# Kernels
+
+fragments := qemu/kernel.config
+ifeq ($(CONFIG),debug)
+fragments += qemu/debug.config
+# Coverage of the two files that the series adds code to, and of no other
+profile	  := GCOV_PROFILE_task_mmu.o=y GCOV_PROFILE_buildid.o=y
+endif
+
+.PHONY: kernel
+kernel: $(obj).stamp ## build it in build/BASE/kernel; CONFIG=debug in kernel-debug
+	@echo '  READY   $(bzImage)'
+
+# Older than the tree, unless the base kernel itself has changed
+$(linux)/Makefile: $(build)/tree.stamp
+	@:
+
+$(obj)/.config: $(fragments) qemu/configure $(linux)/Makefile | packages
+	$(Q)$(step) CONFIG $@ $(obj)-config.log qemu/configure $(obj) \
+		$(fragments) -- $(kmake) O=$(abspath $(obj))
+	$(Q)touch $@
+
+$(obj).stamp: $(obj)/.config $(build)/tree.stamp
+	+$(Q)$(step) $(if $(wildcard $(obj)/vmlinux),,-n 1400) KERNEL $(obj) \
+		$(obj).log $(kmake) $(jobs) O=$(abspath $(obj)) $(profile) bzImage
+	$(Q)touch $@
+
+$(headers).stamp: $(build)/tree.stamp | packages
+	+$(Q)$(step) HEADERS $(headers) $(headers).log \
+		$(kmake) $(jobs) O=$(abspath $(headers)) headers
+	$(Q)touch $@
+
+# What runs in the VM
+
+$(guest)/init $(guest)/run-tests: $(guest)/%: qemu/%.c | packages
+	$(Q)$(step) CC $@ $@.log gcc -O2 -Wall -Wextra -static -o $@ $<
+
+$(guest)/gen_init_cpio: $(linux)/usr/gen_init_cpio.c | packages
+	$(Q)$(step) HOSTCC $@ $@.log gcc -O2 -o $@ $<
+
+$(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
+	@:
+
+# The Makefile of the selftests knows nothing of the headers that they include.
+$(guest)/proc-tests.stamp: $(headers).stamp
+	$(Q)[ -z "$$(find $(proc)/*.h $(headers)/usr/include/linux/fs.h \
+		-newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests
+	$(Q)mkdir -p $(guest)/proc-tests
+	+$(Q)$(step) TESTS $(guest)/proc-tests $(guest)/proc-tests.log \
+		$(MAKE) $(jobs) -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests \
+		KHDR_INCLUDES='-isystem $(abspath $(headers))/usr/include'
+	$(Q)$(MAKE) -s -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests \
+		emit_tests | sed 's/.*://' > $(guest)/proc-tests/list
+	$(Q)printf '%s\n' procmap-test manual-test >> $(guest)/proc-tests/list
+	$(Q)touch $@
+
+# procmap, and with it what its own tests need
+$(guest)/tool.stamp: $(shell find tools/procmap -type f) \
+		include/uapi/linux/fs.h | packages
+	+$(Q)$(step) TOOL $(guest)/tool/procmap $(guest)/tool.log \
+		$(MAKE) -C tools/procmap OUTPUT=$(abspath $(guest))/tool/ tests
+	$(Q)touch $@
+
+$(guest)/manual.stamp: $(shell find Documentation/man -type f) \
+		$(guest)/tool.stamp
+	+$(Q)$(step) MANUAL $(guest)/manual/examples $(guest)/manual.log \
+		$(MAKE) -C Documentation/man OUTPUT=$(abspath $(guest))/manual/ \
+		examples
+	$(Q)touch $@
+
+$(guest)/demo: qemu/demo.c | packages
+	$(Q)$(step) CC $@ $@.log gcc -O2 -Wall -Wextra -o $@ $< -lm -lz -lelf
+
+$(guest)/build-ids: $(guest)/demo qemu/readelf-build-ids
+	$(Q)qemu/readelf-build-ids $< /usr/bin/demo > $@
+
+$(guest)/initramfs: qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
+		qemu/hand-out-coverage.sh qemu/procmap-test qemu/manual-test \
+		$(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
+		$(guest)/proc-tests.stamp $(guest)/tool.stamp \
+		$(guest)/manual.stamp $(guest)/demo $(guest)/build-ids
+	$(Q)$(step) CPIO $@ $@.log qemu/mkinitramfs $(guest)/gen_init_cpio $@ \
+		$(guest)/init=/init \
+		$(guest)/run-tests=/usr/bin/run-tests \
+		$(guest)/proc-tests=/proc-tests \
+		qemu/cannot-pass=/proc-tests/cannot-pass \
+		qemu/hand-out-coverage.sh=/usr/bin/hand-out-coverage.sh \
+		qemu/procmap-test=/proc-tests/procmap-test \
+		qemu/manual-test=/proc-tests/manual-test \
+		tools/procmap/tests/test.sh=/procmap/test.sh \
+		$(guest)/tool/tests=/procmap/tests \
+		$(guest)/tool/procmap=/procmap/procmap \
+		$(guest)/tool/procmap=/usr/bin/procmap \
+		$(guest)/manual/examples=/manual/examples \
+		Documentation/man/test-examples=/manual/test-examples \
+		$(guest)/demo=/usr/bin/demo \
+		$(guest)/build-ids=/demo/build-ids \
+		qemu/demo.sh=/demo/demo.sh \
+		$$(PATH=$$PATH:/sbin command -v mke2fs)=/usr/sbin/mke2fs
+
+# What is done with it
+
+seconds	:= $(if $(CONFIG),900,300)
+in_all	:= $(if $(CONFIG),3600,900)
+boot	 = $(if $(CONFIG),-m 2G) -k $(bzImage) -r $(guest)/initramfs \
+	-l $(obj)-console.log
+bootable := $(obj).stamp $(guest)/initramfs
+
+.PHONY: run
+run: $(bootable) ## boot the VM and see the ioctl at work on a real process
+	$(Q)qemu/boot $(boot) /demo/demo.sh
+
+.PHONY: test
+test: $(bootable) ## run the selftests in the VM; TESTS="NAME..." only those
+	$(Q)qemu/test $(obj)-test.tap $(seconds) -t $(in_all) \
+		$(if $(CONFIG),$(if $(TESTS),,-d $(obj)-gcov.tar)) $(boot)
+
+.PHONY: shell
+shell: $(bootable) ## boot the VM to a prompt; exit ends it
+	$(Q)qemu/boot -i $(boot) /bin/sh -l
+
+# Only in the debug kernel
+
+TIME	?= 60
+
+ifeq ($(CONFIG),debug)
+
+.PHONY: fuzz
+fuzz: $(bootable)
+	$(Q)qemu/boot -t $$(($(TIME) + 300)) $(boot) \
+		/proc-tests/proc-maps-query-fuzz --time $(TIME) $(addprefix --seed ,$(SEED))
+
+# A run of the tests leaves the counts behind.
+.PHONY: coverage
+coverage: $(bootable)
+	+$(Q)[ $(obj)-gcov.tar -nt $(obj).stamp ] || \
+		$(MAKE) BASE='$(BASE)' KSRC='$(KSRC)' CONFIG=debug test
+	$(Q)qemu/coverage $(linux) $(obj) $(obj)-gcov.tar
+else
+.PHONY: fuzz
+fuzz: ## random queries for TIME=60 seconds, in the debug VM; SEED=N repeats a run
+	+$(Q)$(MAKE) BASE='$(BASE)' KSRC='$(KSRC)' CONFIG=debug TIME='$(TIME)' \
+		SEED='$(SEED)' $@
+
+.PHONY: coverage
+coverage: ## lines and branches of the series that the tests reach in the debug VM
+	+$(Q)$(MAKE) BASE='$(BASE)' KSRC='$(KSRC)' CONFIG=debug $@
+endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Preloaded into procmap (LD_PRELOAD), stands between it and the kernel:
+ *
+ *	SHIM_COUNT=FILE	write the number of queries to FILE at exit
+ *	SHIM_ERRNO=N	every query fails with errno N
+ *	SHIM_SIGNAL=N	send signal N to process SHIM_PID before query SHIM_AT,
+ *			and wait until its old address space is gone
+ *	SHIM_COLUMNS=N	standard output is a terminal with N columns
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/fs.h>
+
+static int queries;
+
+static int setting(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? atoi(value) : 0;
+}
+
+static int real_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	static int (*real)(int fd, unsigned long cmd, ...);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "ioctl");
+	return real(fd, cmd, arg);
+}
+
+static void send_and_wait(int fd)
+{
+	struct procmap_query q = {
+		.size = sizeof(q),
+		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
+	};
+	int tries;
+
+	kill(setting("SHIM_PID"), setting("SHIM_SIGNAL"));
+	for (tries = 0; tries < 1000; tries++) {
+		if (real_ioctl(fd, PROCMAP_QUERY, &q) && errno == ESRCH)
+			return;
+		usleep(10000);
+	}
+	fputs("shim: the process did not go away\n", stderr);
+	abort();
+}
+
+static int query(int fd, void *arg)
+{
+	queries++;
+	if (setting("SHIM_ERRNO")) {
+		errno = setting("SHIM_ERRNO");
+		return -1;
+	}
+	if (setting("SHIM_SIGNAL") && queries == setting("SHIM_AT"))
+		send_and_wait(fd);
+	return real_ioctl(fd, PROCMAP_QUERY, arg);
+}
+
+int ioctl(int fd, unsigned long cmd, ...)
+{
+	struct winsize *size;
+	va_list args;
+	void *arg;
+
+	va_start(args, cmd);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (cmd == PROCMAP_QUERY)
+		return query(fd, arg);
+	if (cmd == TIOCGWINSZ && fd == STDOUT_FILENO && setting("SHIM_COLUMNS")) {
+		size = arg;
+		size->ws_col = setting("SHIM_COLUMNS");
+		return 0;
+	}
+	return real_ioctl(fd, cmd, arg);
+}
+
+static void __attribute((destructor)) write_count(void)
+{
+	const char *path = getenv("SHIM_COUNT");
+	FILE *out = path ? fopen(path, "w") : NULL;
+
+	if (!out)
+		return;
+	fprintf(out, "%d\n", queries);
+	fclose(out);
+}

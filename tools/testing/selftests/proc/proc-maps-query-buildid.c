@@ -1,0 +1,1869 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Build IDs of PROCMAP_QUERY: of ELF images made here, as linkers write them,
+ * odd and hostile; of real ones; and in files of every kind. Whatever is mapped,
+ * the query succeeds, and answers the file's build ID or none.
+ *
+ * Needs root for the file systems that it mounts, all of them in a mount
+ * namespace of its own, so that nothing is left behind however a test ends.
+ */
+#define _FILE_OFFSET_BITS 64
+#include <glob.h>
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/fanotify.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <linux/if_packet.h>
+#include <linux/loop.h>
+#include "../kselftest_harness.h"
+#include "proc-maps-query.h"
+#include "proc-maps-query-elf.h"
+
+#define UNPRIVILEGED	65534
+
+/* Seconds for emulated machines with kernels that check everything. */
+#define TIMEOUT		600
+
+/* Where file systems are mounted, the one on the other. */
+#define MOUNT_POINT	"/tmp"
+
+/* In the environment of this program: it is to say what it sees, see below. */
+#define TELL_ENV	"PROC_MAPS_QUERY_BUILDID_TELL"
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret	447
+#endif
+
+/*
+ * Queries.
+ */
+
+static void *map(int fd)
+{
+	void *addr = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	must(addr != MAP_FAILED);
+	return addr;
+}
+
+static void unmap(const void *addr)
+{
+	must(!munmap((void *)addr, 4096));
+}
+
+/* Asks with a buffer of @size bytes, of at most 64. Returns 0 or an errno. */
+static int ask_sized(int maps, const void *addr, unsigned int size,
+		     struct answer *a)
+{
+	unsigned char buf[64], untouched[64];
+	struct procmap_query q = {
+		.size = sizeof(q),
+		.query_addr = (uintptr_t)addr,
+		.build_id_size = size,
+		.build_id_addr = (uintptr_t)buf,
+	};
+	int err;
+
+	memset(untouched, 0x5a, sizeof(untouched));
+	memcpy(buf, untouched, sizeof(buf));
+	*a = (struct answer) {};
+	err = query(maps, &q);
+	if (err)
+		return err;
+	must(q.build_id_size <= size && q.build_id_size <= BUILD_ID_MAX);
+	must(!memcmp(buf + q.build_id_size, untouched,
+		     sizeof(buf) - q.build_id_size));
+	a->size = q.build_id_size;
+	memcpy(a->id, buf, a->size);
+	return 0;
+}
+
+static int ask(int maps, const void *addr, struct answer *a)
+{
+	return ask_sized(maps, addr, BUILD_ID_MAX, a);
+}
+
+/* In a child, as a query that waits for us would wait for ever. */
+static int ask_in_child(int maps, const void *addr, struct answer *a)
+{
+	struct {
+		struct answer answer;
+		int err;
+	} result = { .err = ETIMEDOUT };
+	struct pollfd in;
+	int pipes[2];
+	pid_t pid;
+
+	must(!pipe(pipes));
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		result.err = ask(maps, addr, &result.answer);
+		must(write(pipes[1], &result, sizeof(result)) ==
+		     sizeof(result));
+		_exit(0);
+	}
+	in = (struct pollfd) { .fd = pipes[0], .events = POLLIN };
+	if (poll(&in, 1, 20000) == 1)
+		must(read(pipes[0], &result, sizeof(result)) ==
+		     sizeof(result));
+	else
+		kill(pid, SIGKILL);
+	if (result.err != ETIMEDOUT)
+		must(waitpid(pid, NULL, 0) == pid);
+	close(pipes[0]);
+	close(pipes[1]);
+	*a = result.answer;
+	return result.err;
+}
+
+/*
+ * File systems. Each function returns NULL, or what is missing for it.
+ */
+
+static const char *missing(const char *what)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+	return text;
+}
+
+static const char *mount_here(const char *source, const char *type,
+			      const char *options)
+{
+	if (mount(source, MOUNT_POINT, type, 0, options))
+		return missing(type);
+	must(!chdir(MOUNT_POINT));
+	return NULL;
+}
+
+static const char *mount_tmpfs(void)
+{
+	mkdir(MOUNT_POINT, 0755);
+	return mount_here("tmpfs", "tmpfs", "mode=755");
+}
+
+/* Its layers are on a tmpfs, which goes with it. */
+static const char *mount_overlayfs(void)
+{
+	const char *lacks = mount_tmpfs();
+
+	if (lacks)
+		return lacks;
+	must(!mkdir("lower", 0755) && !mkdir("upper", 0755) &&
+	     !mkdir("work", 0755));
+	return mount_here("overlay", "overlay",
+			  "lowerdir=lower,upperdir=upper,workdir=work");
+}
+
+/*
+ * Attaches the file to a loop device, which detaches itself when its last user
+ * is gone. Returns the device's descriptor, or -1.
+ */
+static int loop_attach(int file, char *path, size_t size)
+{
+	struct loop_config config = {
+		.fd = file,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int tries, nr, fd = -1;
+
+	/* Somebody else may take the free one first. */
+	for (tries = 0; control >= 0 && tries < 10; tries++) {
+		nr = ioctl(control, LOOP_CTL_GET_FREE);
+		snprintf(path, size, "/dev/loop%d", nr);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 || !ioctl(fd, LOOP_CONFIGURE, &config))
+			break;
+		close(fd);
+		fd = -1;
+	}
+	if (control >= 0)
+		close(control);
+	return fd;
+}
+
+/* Of its own it waits for randomness, which a machine just started lacks. */
+#define MKE2FS_UUID	"70726f63-6d61-4073-8000-207175657279"
+
+/* Returns 0, or the exit status of mke2fs, or 127 if there is none. */
+static int make_ext4(int file)
+{
+	char path[64];
+	int status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), file);
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
+		execlp("mke2fs", "mke2fs", "-q", "-F", "-t", "ext4",
+		       "-O", "^has_journal", "-b", "4096", "-U", MKE2FS_UUID,
+		       "-E", "hash_seed=" MKE2FS_UUID, path, NULL);
+		_exit(127);
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+/* On a loop device on a memfd. */
+static const char *mount_ext4(void)
+{
+	int file = memfd_create("ext4", MFD_CLOEXEC);
+	const char *lacks;
+	char path[64];
+	int loop, err;
+
+	must(file >= 0 && !ftruncate(file, 16 << 20));
+	err = make_ext4(file);
+	if (err) {
+		errno = err == 127 ? ENOENT : EINVAL;
+		return missing("mke2fs -t ext4 (of e2fsprogs)");
+	}
+	loop = loop_attach(file, path, sizeof(path));
+	if (loop < 0)
+		return missing("loop device");
+	lacks = mount_here(path, "ext4", NULL);
+	close(loop);
+	close(file);
+	return lacks;
+}
+
+/* Puts the pages of the file out of memory. */
+static void evict(int fd)
+{
+	unsigned char in_memory[16];
+	void *addr = map(fd);
+	int tries, caches;
+
+	must(!fsync(fd));
+	for (tries = 0; tries < 10; tries++) {
+		must(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+		must(!mincore(addr, 4096, in_memory));
+		if (!(in_memory[0] & 1))
+			break;
+		caches = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+		must(caches >= 0 && write(caches, "1", 1) == 1);
+		close(caches);
+	}
+	must(tries < 10);
+	unmap(addr);
+}
+
+FIXTURE(build_id) {
+	int maps;
+	const char *missing;	/* why the test cannot be run, or NULL */
+};
+
+FIXTURE_VARIANT(build_id) {
+	const char *(*mount)(void);
+	bool on_disk;		/* its files have pages that can be evicted */
+};
+
+FIXTURE_VARIANT_ADD(build_id, tmpfs) {
+	.mount = mount_tmpfs,
+};
+
+FIXTURE_VARIANT_ADD(build_id, ext4) {
+	.mount = mount_ext4,
+	.on_disk = true,
+};
+
+FIXTURE_VARIANT_ADD(build_id, overlayfs) {
+	.mount = mount_overlayfs,
+};
+
+/* Tests that want one file system are in this, the same with a tmpfs. */
+FIXTURE(on_tmpfs) {
+	int maps;
+	const char *missing;
+};
+
+FIXTURE(on_ext4) {
+	int maps;
+	const char *missing;
+};
+
+static const char *set_up(const char *(*mount_it)(void), int *maps)
+{
+	*maps = maps_open(0);
+	if (!query_supported())
+		return "this kernel has no PROCMAP_QUERY";
+	if (geteuid())
+		return "must be root to mount file systems";
+	if (unshare(CLONE_NEWNS))
+		return missing("mount namespace");
+	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	return mount_it();
+}
+
+/* Returns whether nothing holds the file system: a file not put, a mapping. */
+static bool tear_down(const char *lacks, int maps)
+{
+	close(maps);
+	if (lacks)
+		return true;
+	must(!chdir("/"));
+	return !umount2(MOUNT_POINT, 0);
+}
+
+FIXTURE_SETUP(build_id)
+{
+	self->missing = set_up(variant->mount, &self->maps);
+}
+
+FIXTURE_TEARDOWN(build_id)
+{
+	EXPECT_TRUE(tear_down(self->missing, self->maps))
+		TH_LOG("cannot unmount: a file is still in use");
+}
+
+FIXTURE_SETUP(on_tmpfs)
+{
+	self->missing = set_up(mount_tmpfs, &self->maps);
+}
+
+FIXTURE_TEARDOWN(on_tmpfs)
+{
+	EXPECT_TRUE(tear_down(self->missing, self->maps))
+		TH_LOG("cannot unmount: a file is still in use");
+}
+
+FIXTURE_SETUP(on_ext4)
+{
+	self->missing = set_up(mount_ext4, &self->maps);
+}
+
+FIXTURE_TEARDOWN(on_ext4)
+{
+	EXPECT_TRUE(tear_down(self->missing, self->maps))
+		TH_LOG("cannot unmount: a file is still in use");
+}
+
+static const unsigned int classes[] = { ELFCLASS32, ELFCLASS64 };
+
+/* The class of this program. */
+static const unsigned int native_class =
+	sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
+
+static int create(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	must(fd >= 0);
+	return fd;
+}
+
+static int create_shape(const char *name, const struct shape *s)
+{
+	struct image img = { create(name), native_class, NATIVE_ORDER };
+
+	put_shape(&img, s);
+	return img.fd;
+}
+
+static const struct shape plain = {
+	"plain", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+};
+
+/*
+ * The directory of images. Mainline is known to fail at-5G (it has offsets of 32
+ * bits), nothing-behind-the-last-note (it wants the padding), padded-to-8 (it
+ * pads to 4 always) and headers-too-large (it does not look at e_phentsize).
+ */
+static const struct shape shapes[] = {
+	{ "plain", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "program", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .type = ET_EXEC },
+
+	/* Not what a process maps to run. */
+	{ "relocatable", { { { BUILD_ID(20, 0x11) } } }, .type = ET_REL },
+	{ "no-type", { { { BUILD_ID(20, 0x11) } } }, .type = 0xfe00 },
+
+	/* None. */
+	{ "no-segments" },
+	{ "only-loads", .front = 4 },
+	{ "no-notes", { { .type = PT_NOTE } } },
+	{ "other-notes", { { { GNU_NOTE(NT_GNU_ABI_TAG, 16),
+			       { "Go\0", 4, 4, 83 } } } } },
+	{ "not-in-a-note-segment", { { { BUILD_ID(20, 0x11) },
+				       .type = PT_LOAD } } },
+	{ "behind-its-segment", { { { GNU_NOTE(1, 21, 0x22) } },
+				  { { BUILD_ID(20, 0x11) },
+				    .type = PT_LOAD } } },
+	{ "of-size-0", { { { BUILD_ID(0) } } } },
+	{ "of-size-21", { { { BUILD_ID(21, 0x11) } } } },
+	{ "of-size-4096", { { { BUILD_ID(4096, 0x11) } } } },
+	{ "cut-by-its-segment", { { { BUILD_ID(20, 0x11) }, .cut = 1 } } },
+	{ "owner-cut-by-its-segment", { { { BUILD_ID(20, 0x11) },
+					  .cut = 21 } } },
+	{ "header-cut-by-its-segment", { { { BUILD_ID(20, 0x11) },
+					   .cut = 25 } } },
+
+	/* Notes that look like it. */
+	{ "another-type", { { { GNU_NOTE(2, 20, 0x22),
+				GNU_NOTE(4, 20, 0x22),
+				GNU_NOTE(0x103, 20, 0x22),
+				GNU_NOTE(0x30000, 20, 0x22) } } } },
+	{ "another-owner", { { { { "Go\0", 4, NT_GNU_BUILD_ID, 20, 0x22 },
+				 { "GNU", 3, NT_GNU_BUILD_ID, 20, 0x22 },
+				 { "GNUX", 4, NT_GNU_BUILD_ID, 20, 0x22 },
+				 { "GNU\0", 5, NT_GNU_BUILD_ID, 20, 0x22 },
+				 { "", 0, NT_GNU_BUILD_ID, 20, 0x22 } } } } },
+
+	/* Others before it, with owners and contents that need padding. */
+	{ "third-note", { { { GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22),
+			      GNU_NOTE(NT_GNU_PROPERTY_TYPE_0, 32, 0x22),
+			      BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-padded-owners", { { { { "A", 2, 1, 4 }, { "stapsdt", 8, 3, 20 },
+					{ "", 1, 3, 8 }, { "ABCDE", 5, 3, 20 },
+					BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-padded-contents", { { { { "LINUX", 6, 0x100, 1 },
+					  { "Xen", 4, 6, 2 },
+					  { "Go\0", 4, 4, 83, 0x22 },
+					  { "", 0, 0, 0 },
+					  BUILD_ID(16, 0x11) } } }, 16, 0x11 },
+	{ "behind-build-id-of-Go", { { { { "Go\0", 4, 4, 83, 0x22 },
+					 { "Go\0", 4, 3, 20, 0x22 },
+					 BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-one-of-size-0", { { { BUILD_ID(0), BUILD_ID(20, 0x11) } } },
+	  20, 0x11 },
+	{ "behind-one-of-size-21", { { { BUILD_ID(21, 0x22),
+					 BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-empty-notes", { { { BUILD_ID(20, 0x11) },
+				    .empty = 1000 } }, 20, 0x11 },
+	{ "last-of-64K", { { { { "", 0, 1, 12 }, { "pad", 4, 1, 24 },
+			       BUILD_ID(20, 0x11) },
+			     .empty = (NOTES_MAX - 24 - 40 - 36) / 12 } },
+	  20, 0x11 },
+	{ "nothing-behind-the-last-note", { { { GNU_NOTE(1, 16, 0x22),
+						BUILD_ID(17, 0x11) } } },
+	  17, 0x11 },
+	{ "a-little-behind-it", { { { BUILD_ID(20, 0x11) }, .slack = 11 },
+				  { { BUILD_ID(20, 0x22) } } }, 20, 0x11 },
+
+	/* Several segments. */
+	{ "second-segment", { { { GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22) } },
+			      { { BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-empty-segment", { { .type = PT_NOTE },
+				    { { BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "behind-loads", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .front = 9 },
+	{ "last-of-128-headers", { { { GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22) } },
+				   { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .front = HEADERS_MAX - 2 },
+
+	/* The first one counts: in a segment, and in order of the headers. */
+	{ "two-in-a-segment", { { { BUILD_ID(20, 0x11),
+				    BUILD_ID(20, 0x22) } } }, 20, 0x11 },
+	{ "two-of-two-sizes", { { { BUILD_ID(8, 0x11),
+				    BUILD_ID(20, 0x22) } } }, 8, 0x11 },
+	{ "two-in-two-segments", { { { BUILD_ID(20, 0x11) } },
+				   { { BUILD_ID(20, 0x22) } } }, 20, 0x11 },
+	{ "first-lies-behind", { { { BUILD_ID(20, 0x11) }, .offset = 0x2000 },
+				 { { BUILD_ID(20, 0x22) }, .offset = 0x1000 } },
+	  20, 0x11 },
+
+	/* Far in. */
+	{ "across-a-page", { { { BUILD_ID(20, 0x11) },
+			       .offset = 4096 - 20 } }, 20, 0x11 },
+	{ "segment-of-pages", { { { { "pad", 4, 1, 4096 },
+				    { "pad", 4, 1, 4096 },
+				    BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "second-page", { { { BUILD_ID(20, 0x11) },
+			     .offset = 4096 } }, 20, 0x11 },
+	{ "at-1M", { { { BUILD_ID(20, 0x11) }, .offset = 1 << 20 } },
+	  20, 0x11 },
+	{ "at-3G", { { { BUILD_ID(20, 0x11) }, .offset = 3ULL << 30 } },
+	  20, 0x11 },
+	{ "at-5G", { { { BUILD_ID(20, 0x11) }, .offset = 5ULL << 30 } },
+	  20, 0x11, .only_64bit = true },
+	{ "headers-elsewhere", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .phoff = 0x400 },
+	{ "headers-on-second-page", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .phoff = 4096 + 8 },
+	{ "headers-across-a-page", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .phoff = 4096 - 8 },
+	{ "headers-at-1M", { { { BUILD_ID(20, 0x11) },
+			       .offset = 0x1000 } }, 20, 0x11,
+	  .phoff = 1 << 20 },
+	{ "headers-at-5G", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
+	  .phoff = 5ULL << 30, .only_64bit = true },
+
+	/* Program headers of another size are headers of another format. */
+	{ "headers-too-large", { { { BUILD_ID(20, 0x11) } } }, .spread = 8 },
+
+	/*
+	 * Notes are padded to 4 bytes, but in a segment that is aligned to 8 to
+	 * 8, as gABI, binutils and glibc have it. Linkers write such segments
+	 * for .note.gnu.property, whose notes are padded to 8 either way.
+	 */
+	{ "as-linked-today", { { { GNU_NOTE(NT_GNU_PROPERTY_TYPE_0, 16, 0x22) },
+				 .align = 8 },
+			       { { BUILD_ID(20, 0x11),
+				   GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22) } } },
+	  20, 0x11 },
+	{ "aligned-to-8", { { { GNU_NOTE(NT_GNU_PROPERTY_TYPE_0, 32, 0x22),
+				BUILD_ID(20, 0x11) }, .align = 8 } },
+	  20, 0x11 },
+	{ "padded-to-8", { { { { "stapsdt", 8, 3, 4, 0x22 },
+			       { "pad", 4, 1, 20, 0x22 },
+			       BUILD_ID(20, 0x11) }, .align = 8 } },
+	  20, 0x11 },
+	{ "padded-to-4", { { { { "stapsdt", 8, 3, 4, 0x22 },
+			       { "pad", 4, 1, 20, 0x22 },
+			       BUILD_ID(20, 0x11) } } }, 20, 0x11 },
+	{ "not-aligned", { { { { "A", 2, 1, 1 }, BUILD_ID(20, 0x11) },
+			     .align = 1 } }, 20, 0x11 },
+};
+
+static const char *shape_path(const struct shape *s, unsigned int class)
+{
+	static char path[NAME_MAX];
+
+	snprintf(path, sizeof(path), "%s.%d", s->name,
+		 class == ELFCLASS64 ? 64 : 32);
+	return path;
+}
+
+static bool shape_exists(const struct shape *s, unsigned int class)
+{
+	return class == ELFCLASS64 || !s->only_64bit;
+}
+
+static void make_directory(bool on_disk)
+{
+	unsigned int i, c;
+
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		for (c = 0; c < ARRAY_SIZE(classes); c++) {
+			struct image img = { -1, classes[c], NATIVE_ORDER };
+
+			if (!shape_exists(&shapes[i], classes[c]))
+				continue;
+			img.fd = create(shape_path(&shapes[i], classes[c]));
+			put_shape(&img, &shapes[i]);
+			close(img.fd);
+		}
+	}
+	/* At once, so that it need not wait for each. */
+	if (on_disk)
+		sync();
+}
+
+/* Every image of the directory, on a disk with none of its pages in memory. */
+TEST_F_TIMEOUT(build_id, directory, TIMEOUT)
+{
+	unsigned int i, c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	make_directory(variant->on_disk);
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct answer want = shape_answer(&shapes[i]);
+
+		for (c = 0; c < ARRAY_SIZE(classes); c++) {
+			const char *path = shape_path(&shapes[i], classes[c]);
+			struct answer seen;
+			void *addr;
+			int fd;
+
+			if (!shape_exists(&shapes[i], classes[c]))
+				continue;
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+			ASSERT_LE(0, fd);
+			if (variant->on_disk)
+				evict(fd);
+			addr = map(fd);
+			close(fd);
+			EXPECT_EQ(0, ask(self->maps, addr, &seen))
+				TH_LOG("%s", path);
+			EXPECT_TRUE(same(&want, &seen))
+				TH_LOG("%s: %s instead of %s", path,
+				       show(&seen), show(&want));
+			unmap(addr);
+		}
+	}
+}
+
+/* The same images in the other byte order have none that this kernel reads. */
+TEST_F_TIMEOUT(on_tmpfs, other_byte_order, TIMEOUT)
+{
+	unsigned int i, c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		for (c = 0; c < ARRAY_SIZE(classes); c++) {
+			struct image img = {
+				create("image"), classes[c],
+				ELFDATA2LSB + ELFDATA2MSB - NATIVE_ORDER
+			};
+			struct answer seen;
+			void *addr;
+
+			put_shape(&img, &shapes[i]);
+			addr = map(img.fd);
+			close(img.fd);
+			EXPECT_EQ(0, ask(self->maps, addr, &seen));
+			EXPECT_EQ(0, seen.size)
+				TH_LOG("%s: %s", shapes[i].name, show(&seen));
+			unmap(addr);
+		}
+	}
+}
+
+/* Into buffers of the right size, of a larger one, of one that is too small. */
+static bool fits_buffers(int maps, const void *addr, const struct answer *want)
+{
+	struct answer seen;
+
+	if (ask_sized(maps, addr, want->size, &seen) || !same(want, &seen))
+		return false;
+	if (ask_sized(maps, addr, 64, &seen) || !same(want, &seen))
+		return false;
+	/* A buffer of 0 bytes asks for no build ID. */
+	return want->size == 1 ||
+	       ask_sized(maps, addr, want->size - 1, &seen) == ENAMETOOLONG;
+}
+
+/*
+ * Every size that there is, with and without the padding behind the last note,
+ * which GNU ld leaves out. Mainline fails without.
+ */
+TEST_F_TIMEOUT(on_tmpfs, sizes, TIMEOUT)
+{
+	unsigned int size, c, padded;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (size = 1; size <= BUILD_ID_MAX; size++) {
+		struct shape s = {
+			"sized", { { { BUILD_ID(size, 0x11) } } }, size, 0x11,
+		};
+		struct answer want = shape_answer(&s);
+
+		for (c = 0; c < ARRAY_SIZE(classes); c++) {
+			for (padded = 0; padded < 2; padded++) {
+				unsigned int padding = padded ? -size % 4 : 0;
+				struct image img = {
+					create("image"), classes[c],
+					NATIVE_ORDER
+				};
+				void *addr = map(img.fd);
+
+				s.segment[0].slack = padding;
+				put_shape(&img, &s);
+				write_at(img.fd, lseek(img.fd, 0, SEEK_END),
+					 "\0\0\0", padding);
+				EXPECT_TRUE(fits_buffers(self->maps, addr,
+							 &want))
+					TH_LOG("%u bytes%s", size,
+					       padded ? ", padded" : "");
+				unmap(addr);
+				close(img.fd);
+			}
+		}
+	}
+}
+
+/* Whatever size the kernel reads in, its pieces meet within some image here. */
+TEST_F_TIMEOUT(on_tmpfs, every_offset, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	unsigned int c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		uint64_t phdr = ehdr_size(&img), at;
+		void *addr = map(img.fd);
+		struct answer seen;
+
+		put_shape(&img, &plain);
+		for (at = 0x100; at < 0x1400; at += 13) {
+			put_note(&img, at, &plain.segment[0].note[0], 4);
+			put(&img, phdr, P_OFFSET, at);
+			ASSERT_EQ(0, ask(self->maps, addr, &seen));
+			ASSERT_TRUE(same(&want, &seen))
+				TH_LOG("notes at %ju: %s", (uintmax_t)at,
+				       show(&seen));
+		}
+
+		/* Program headers; the one before is wiped out. */
+		for (at = 0x100; at < 0x1400; at += 9) {
+			put_phdr(&img, phdr, PT_NULL, 0, 0, 0);
+			phdr = at;
+			put_note(&img, 0x2000, &plain.segment[0].note[0], 4);
+			put_phdr(&img, phdr, PT_NOTE, 0x2000, 36, 4);
+			put(&img, 0, E_PHOFF, phdr);
+			ASSERT_EQ(0, ask(self->maps, addr, &seen));
+			ASSERT_TRUE(same(&want, &seen))
+				TH_LOG("headers at %ju: %s", (uintmax_t)at,
+				       show(&seen));
+		}
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+/* The same with as many empty notes before the build ID. */
+TEST_F_TIMEOUT(on_tmpfs, every_place_in_segment, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	unsigned int c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		uint64_t phdr = ehdr_size(&img), at;
+		void *addr = map(img.fd);
+		struct answer seen;
+
+		put_shape(&img, &plain);
+		/* Downwards, so that what lies before it is a hole. */
+		for (at = 0x1400 / 12 * 12; at; at -= 12) {
+			put_note(&img, 0x1000 + at, &plain.segment[0].note[0],
+				 4);
+			put_phdr(&img, phdr, PT_NOTE, 0x1000, at + 36, 4);
+			ASSERT_EQ(0, ask(self->maps, addr, &seen));
+			ASSERT_TRUE(same(&want, &seen))
+				TH_LOG("%ju bytes before it: %s", (uintmax_t)at,
+				       show(&seen));
+		}
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+/* Segments apart from each other, the last of which has it. */
+TEST_F_TIMEOUT(on_tmpfs, many_segments, TIMEOUT)
+{
+	const unsigned int segments = 32;
+	const struct note other = GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22);
+	struct answer want = shape_answer(&plain);
+	unsigned int c, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		void *addr = map(img.fd);
+		struct answer seen;
+
+		put_shape(&img, &plain);
+		put(&img, 0, E_PHNUM, segments);
+		put(&img, 0, E_PHOFF, 0x1000);
+		for (i = 0; i < segments; i++) {
+			uint64_t at = 0x10000 - 0x1000 * (i % 4) + 0x4000 * i;
+			bool last = i == segments - 1;
+			uint64_t end;
+
+			end = put_note(&img, at, last ?
+				       &plain.segment[0].note[0] : &other, 4);
+			put_phdr(&img, 0x1000 + i * phdr_size(&img), PT_NOTE,
+				 at, end - at, 4);
+		}
+		EXPECT_EQ(0, ask(self->maps, addr, &seen));
+		EXPECT_TRUE(same(&want, &seen))
+			TH_LOG("%s", show(&seen));
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+TEST_F_TIMEOUT(on_tmpfs, not_elf, TIMEOUT)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+	} files[] = {
+		{ "", 0 },
+		{ "\177", 1 },
+		{ "\177ELF", 4 },
+		{ "#!/bin/sh\n", 10 },
+		{ "\0", 4096 },
+		{ "\0", 65536 },
+	};
+	unsigned int i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		struct answer seen;
+		int fd = create("file");
+		void *addr = map(fd);
+
+		must(!ftruncate(fd, files[i].size));
+		write_at(fd, 0, files[i].bytes, strlen(files[i].bytes));
+		EXPECT_EQ(0, ask(self->maps, addr, &seen));
+		EXPECT_EQ(0, seen.size)
+			TH_LOG("file %u: %s", i, show(&seen));
+		unmap(addr);
+		close(fd);
+	}
+}
+
+/*
+ * Hostile images. All that can be read of this one is spoilt: it has notes and
+ * segments before the build ID and behind it, and another build ID.
+ */
+static const struct shape hostile = {
+	"hostile", { { { GNU_NOTE(NT_GNU_PROPERTY_TYPE_0, 16, 0x22) },
+		       .align = 8 },
+		     { { { "A", 2, 1, 1 }, BUILD_ID(20, 0x11),
+			 GNU_NOTE(NT_GNU_ABI_TAG, 16, 0x22) } },
+		     { { BUILD_ID(16, 0x33) } } }, 20, 0x11, .front = 1,
+};
+
+static bool is_right(int maps, const void *addr, int fd)
+{
+	struct truth want = truth_of(fd);
+	struct answer seen;
+	int err = ask(maps, addr, &seen);
+
+	if (!err && allowed(&want, &seen))
+		return true;
+	fprintf(stderr, "# %s: %s instead of %s%s\n", strerror(err),
+		show(&seen), show(&want.answer),
+		want.or_none ? " or none" : "");
+	return false;
+}
+
+/* What the tests of hostile images go by must itself be right. */
+TEST_F_TIMEOUT(on_tmpfs, truth, TIMEOUT)
+{
+	unsigned int i, c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		for (c = 0; c < ARRAY_SIZE(classes); c++) {
+			struct image img = {
+				create("image"), classes[c], NATIVE_ORDER
+			};
+			struct answer want = shape_answer(&shapes[i]);
+			struct truth seen;
+
+			if (shape_exists(&shapes[i], classes[c])) {
+				put_shape(&img, &shapes[i]);
+				seen = truth_of(img.fd);
+				EXPECT_TRUE(same(&want, &seen.answer))
+					TH_LOG("%s", shapes[i].name);
+			}
+			close(img.fd);
+		}
+	}
+}
+
+TEST_F_TIMEOUT(on_tmpfs, truncated, TIMEOUT)
+{
+	struct answer want = shape_answer(&hostile);
+	unsigned int c;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		void *addr = map(img.fd);
+		struct answer seen;
+		struct stat st;
+
+		put_shape(&img, &hostile);
+		EXPECT_EQ(0, ask(self->maps, addr, &seen));
+		EXPECT_TRUE(same(&want, &seen));
+		must(!fstat(img.fd, &st));
+		while (st.st_size) {
+			st.st_size--;
+			must(!ftruncate(img.fd, st.st_size));
+			ASSERT_TRUE(is_right(self->maps, addr, img.fd))
+				TH_LOG("truncated to %ju bytes",
+				       (uintmax_t)st.st_size);
+		}
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+/* Values for a field that is @was in a file of @size bytes. */
+static uint64_t nasty_value(unsigned int i, uint64_t was, uint64_t size)
+{
+	static const uint64_t absolute[] = {
+		0, 1, 2, 3, 4, 5, 7, 8, 11, 12, 16, 20, 21, 32, 36, 0x7f, 0x80,
+		0xff, 0xfff, 0x1000, 0x7fff, 0x8000, 0xfff0, 0xffff, 0x10000,
+		0x10001, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffff4,
+		0xfffffffc, 0xfffffffd, 0xffffffff, 0x100000000,
+		INT64_MAX - 4096, INT64_MAX - 1, INT64_MAX, 1ULL << 63,
+		-4096, -1024, -36, -20, -16, -12, -8, -4, -3, -2, -1,
+	};
+	const uint64_t relative[] = {
+		was - 4, was - 1, was + 1, was + 4, was + 8, was << 1,
+		was | 1 << 16, was | 1ULL << 32, was | 1ULL << 63,
+		size - 1, size, size + 1, size - was, size - was + 1,
+	};
+
+	if (i < ARRAY_SIZE(absolute))
+		return absolute[i];
+	i -= ARRAY_SIZE(absolute);
+	return relative[i % ARRAY_SIZE(relative)];
+}
+
+#define NASTY_VALUES	63
+
+/* Overwrites each of the fields of the header at @at, one after the other. */
+static bool survives(int maps, const void *addr, const struct image *img,
+		     uint64_t at, enum field first, enum field last)
+{
+	unsigned int f, i;
+	struct stat st;
+
+	must(!fstat(img->fd, &st));
+	for (f = first; f <= last; f++) {
+		uint64_t was = get(img, at, f);
+
+		for (i = 0; i < NASTY_VALUES; i++) {
+			uint64_t value = nasty_value(i, was, st.st_size);
+
+			put(img, at, f, value);
+			if (!is_right(maps, addr, img->fd)) {
+				fprintf(stderr, "# %s at %#jx: %#jx\n",
+					fields[f].name, (uintmax_t)at,
+					(uintmax_t)value);
+				return false;
+			}
+		}
+		put(img, at, f, was);
+	}
+	return true;
+}
+
+static bool survives_notes(int maps, const void *addr, const struct image *img,
+			   uint64_t phdr)
+{
+	unsigned int align = get(img, phdr, P_ALIGN) == 8 ? 8 : 4;
+	uint64_t start = get(img, phdr, P_OFFSET);
+	uint64_t size = get(img, phdr, P_FILESZ), at = 0;
+
+	while (at < size) {
+		uint64_t note = start + at;
+
+		if (!survives(maps, addr, img, note, N_NAMESZ, N_TYPE))
+			return false;
+		at += align_up(NOTE_SIZE + get(img, note, N_NAMESZ), align);
+		at = align_up(at + get(img, note, N_DESCSZ), align);
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(on_tmpfs, spoilt_fields, TIMEOUT)
+{
+	unsigned int c, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		uint64_t phdr = ehdr_size(&img);
+		void *addr = map(img.fd);
+
+		put_shape(&img, &hostile);
+		ASSERT_TRUE(survives(self->maps, addr, &img, 0, E_TYPE,
+				     E_SHSTRNDX));
+		for (i = 0; i < 4; i++, phdr += phdr_size(&img)) {
+			ASSERT_TRUE(survives(self->maps, addr, &img, phdr,
+					     P_TYPE, P_ALIGN));
+			if (get(&img, phdr, P_TYPE) == PT_NOTE)
+				ASSERT_TRUE(survives_notes(self->maps, addr,
+							   &img, phdr));
+		}
+		ASSERT_TRUE(is_right(self->maps, addr, img.fd));
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+TEST_F_TIMEOUT(on_tmpfs, spoilt_ident, TIMEOUT)
+{
+	unsigned int c, i, value;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		void *addr = map(img.fd);
+		unsigned char was[EI_NIDENT];
+
+		put_shape(&img, &hostile);
+		must(pread(img.fd, was, EI_NIDENT, 0) == EI_NIDENT);
+		for (i = 0; i < EI_NIDENT; i++) {
+			for (value = 0; value < 256; value += value < 4 ? 1 : 9) {
+				unsigned char byte = value;
+
+				write_at(img.fd, i, &byte, 1);
+				ASSERT_TRUE(is_right(self->maps, addr, img.fd))
+					TH_LOG("byte %u is %u", i, value);
+			}
+			write_at(img.fd, i, &was[i], 1);
+		}
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+/*
+ * Notes with sizes that, if they wrap around in 32 bits, lead to a build ID
+ * which is none. It lies at @next. Mainline falls for some.
+ */
+TEST_F_TIMEOUT(on_tmpfs, wrapping_sizes, TIMEOUT)
+{
+	static const struct {
+		uint32_t owner_size, size, next;
+	} notes[] = {
+		{ 0xffffffff, 8, 20 },
+		{ 0xfffffff4, 36, 36 },
+		{ 0xfffffff8, 32, 36 },
+		{ 4, 0xfffffffc, 12 },
+		{ 4, 0xfffffffd, 16 },
+		{ 0xfffffff4, 0xfffffffc, 12 },
+	};
+	unsigned int c, i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+		struct image img = { create("image"), classes[c], NATIVE_ORDER };
+		void *addr = map(img.fd);
+		struct answer seen;
+
+		put_shape(&img, &plain);
+		put_phdr(&img, ehdr_size(&img), PT_NOTE, 0x100, 0x200, 4);
+		for (i = 0; i < ARRAY_SIZE(notes); i++) {
+			must(!ftruncate(img.fd, 0x100) &&
+			     !ftruncate(img.fd, 0x300));
+			put(&img, 0x100, N_NAMESZ, notes[i].owner_size);
+			put(&img, 0x100, N_DESCSZ, notes[i].size);
+			put(&img, 0x100, N_TYPE, 1);
+			put_note(&img, 0x100 + notes[i].next,
+				 &plain.segment[0].note[0], 4);
+			EXPECT_EQ(0, ask(self->maps, addr, &seen));
+			EXPECT_EQ(0, seen.size)
+				TH_LOG("note %u: %s", i, show(&seen));
+		}
+		unmap(addr);
+		close(img.fd);
+	}
+}
+
+/* Nanoseconds of a query if each of the @headers has @size bytes of notes. */
+static uint64_t ns_with_notes(int maps, const void *addr,
+			      const struct image *img, unsigned int headers,
+			      uint64_t size)
+{
+	struct timespec from, to;
+	struct answer seen;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < headers; i++)
+		put_phdr(img, ehdr_size(img) + i * phdr_size(img), PT_NOTE,
+			 0x1000, size, 4);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	err = ask(maps, addr, &seen);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	must(!err && !seen.size);
+	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec -
+	       from.tv_nsec;
+}
+
+/*
+ * An image must not keep the kernel busy for as long as it likes: with segments
+ * of many times more notes than are ever looked at, a query takes no longer.
+ * Mainline reads notes of any size, and fails.
+ */
+TEST_F_TIMEOUT(on_tmpfs, bounded, TIMEOUT)
+{
+	const struct shape s = { "loads", .front = 16 };
+	const uint64_t size = 64 * NOTES_MAX;
+	struct image img = { .class = native_class, .order = NATIVE_ORDER };
+	uint64_t few, many;
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	img.fd = create("image");
+	put_shape(&img, &s);
+	must(!ftruncate(img.fd, 0x1000 + size));
+	addr = map(img.fd);
+	few = ns_with_notes(self->maps, addr, &img, s.front, NOTES_MAX);
+	many = ns_with_notes(self->maps, addr, &img, s.front, size);
+	/* 10 ms for what else the machine does. */
+	EXPECT_GT(16 * few + 10000000, many);
+	unmap(addr);
+	close(img.fd);
+}
+
+/*
+ * Images that change while they are queried.
+ */
+
+/* A thread that changes the image at @fd until it is told to stop. */
+struct changer {
+	int fd;
+	unsigned char *image;
+	size_t size;
+	bool stop;
+	unsigned long changes;
+};
+
+static bool changer_goes_on(struct changer *c)
+{
+	__atomic_add_fetch(&c->changes, 1, __ATOMIC_RELAXED);
+	return !__atomic_load_n(&c->stop, __ATOMIC_RELAXED);
+}
+
+/*
+ * Moves the segment from one build ID to the other by changing one byte, and
+ * makes the image none and one again by another.
+ */
+static void *rewrite_image(void *arg)
+{
+	struct changer *c = arg;
+	struct image img = { c->fd, native_class, NATIVE_ORDER };
+
+	do {
+		put(&img, ehdr_size(&img), P_OFFSET,
+		    c->changes & 1 ? 0x200 : 0x300);
+		write_at(c->fd, 0, c->changes & 2 ? "\177" : "X", 1);
+	} while (changer_goes_on(c));
+	return NULL;
+}
+
+static void *truncate_image(void *arg)
+{
+	struct changer *c = arg;
+
+	do {
+		must(!ftruncate(c->fd, c->changes % c->size));
+		write_at(c->fd, 0, c->image, c->size);
+	} while (changer_goes_on(c));
+	return NULL;
+}
+
+static bool changed(struct changer *c)
+{
+	return __atomic_load_n(&c->changes, __ATOMIC_RELAXED) > 100;
+}
+
+/* Asks while the image changes. Returns whether all answers are @right. */
+static bool change_and_ask(int maps, const void *addr, struct changer *c,
+			   void *(*change)(void *),
+			   bool (*right)(const struct answer *a))
+{
+	time_t end = time(NULL) + TIMEOUT / 10;
+	unsigned int queries, found = 0;
+	struct answer seen = {};
+	pthread_t thread;
+	bool good = true;
+
+	must(!pthread_create(&thread, NULL, change, c));
+	for (queries = 0; good && (queries < 2000 || !found || !changed(c));
+	     queries++) {
+		must(time(NULL) < end);
+		good = !ask(maps, addr, &seen) && right(&seen);
+		found += !!seen.size;
+	}
+	__atomic_store_n(&c->stop, true, __ATOMIC_RELAXED);
+	must(!pthread_join(thread, NULL));
+	if (!good)
+		fprintf(stderr, "# %s\n", show(&seen));
+	return good;
+}
+
+static bool is_one_of_two(const struct answer *a)
+{
+	struct answer one = { 20 }, two = { 20 };
+
+	fill_bytes(one.id, 0x11, 20);
+	fill_bytes(two.id, 0x22, 20);
+	return !a->size || same(a, &one) || same(a, &two);
+}
+
+/* Where the file had ended it may read as 0 until it is written again. */
+static bool is_with_holes(const struct answer *a)
+{
+	struct answer whole = shape_answer(&plain);
+	unsigned int i;
+
+	for (i = 0; i < a->size; i++) {
+		if (a->id[i] && a->id[i] != whole.id[i])
+			return false;
+	}
+	return !a->size || a->size == whole.size;
+}
+
+TEST_F_TIMEOUT(build_id, rewritten_meanwhile, TIMEOUT)
+{
+	const struct shape two = {
+		"two", { { { BUILD_ID(20, 0x11) }, .offset = 0x200 },
+			 { { BUILD_ID(20, 0x22) }, .offset = 0x300 } },
+	};
+	struct changer c = {};
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	c.fd = create_shape("image", &two);
+	addr = map(c.fd);
+	EXPECT_TRUE(change_and_ask(self->maps, addr, &c, rewrite_image,
+				   is_one_of_two));
+	unmap(addr);
+	close(c.fd);
+}
+
+TEST_F_TIMEOUT(build_id, truncated_meanwhile, TIMEOUT)
+{
+	unsigned char image[4096];
+	struct changer c = { .image = image };
+	ssize_t size;
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	c.fd = create_shape("image", &plain);
+	size = pread(c.fd, image, sizeof(image), 0);
+	must(size > 0);
+	c.size = size;
+	addr = map(c.fd);
+	EXPECT_TRUE(change_and_ask(self->maps, addr, &c, truncate_image,
+				   is_with_holes));
+	unmap(addr);
+	close(c.fd);
+}
+
+/*
+ * Files of every kind.
+ */
+
+/* Asks about @addr, in a child, and compares. */
+static bool has_build_id(int maps, const void *addr, const struct answer *want)
+{
+	struct answer seen = {};
+	int err = ask_in_child(maps, addr, &seen);
+
+	if (!err && same(want, &seen))
+		return true;
+	fprintf(stderr, "# %s: %s instead of %s\n", strerror(err), show(&seen),
+		show(want));
+	return false;
+}
+
+static const struct answer none;
+
+static bool has_plain_or_none(int maps, const void *addr)
+{
+	struct answer plain_id = shape_answer(&plain), seen = {};
+	int err = ask_in_child(maps, addr, &seen);
+
+	return !err && (!seen.size || same(&plain_id, &seen));
+}
+
+TEST_F_TIMEOUT(on_tmpfs, unlinked, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = create_shape("image", &plain);
+	addr = map(fd);
+	close(fd);
+	must(!unlink("image"));
+	EXPECT_TRUE(has_build_id(self->maps, addr, &want));
+	unmap(addr);
+}
+
+/* Who may see the mapping may see the build ID, as it was mapped by right. */
+TEST_F_TIMEOUT(on_tmpfs, permissions_dropped, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	int fd, status;
+	void *addr;
+	pid_t pid;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = create_shape("image", &plain);
+	addr = map(fd);
+	must(!fchmod(fd, 0));
+	close(fd);
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		must(!setgroups(0, NULL) && !setgid(UNPRIVILEGED) &&
+		     !setuid(UNPRIVILEGED));
+		must(open("image", O_RDONLY) < 0);
+		_exit(!has_build_id(self->maps, addr, &want));
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	EXPECT_EQ(0, status);
+	unmap(addr);
+}
+
+/*
+ * This program as an unprivileged user may execute, but not read it: writes what
+ * it is told about itself to standard output.
+ */
+static void __attribute__((constructor)) tell(void)
+{
+	struct answer seen;
+
+	if (!getenv(TELL_ENV))
+		return;
+	if (ask(maps_open(0), tell, &seen))
+		_exit(1);
+	_exit(write(1, &seen, sizeof(seen)) != sizeof(seen));
+}
+
+static void copy_program(const char *path)
+{
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int to = create(path);
+	char buf[4096];
+	ssize_t size;
+
+	while ((size = read(from, buf, sizeof(buf))) > 0)
+		must(write(to, buf, size) == size);
+	must(!size && !fchmod(to, 0711));
+	close(from);
+	close(to);
+}
+
+TEST_F_TIMEOUT(on_tmpfs, only_executable, TIMEOUT)
+{
+	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct truth want = truth_of(program);
+	struct answer seen;
+	int status, pipes[2];
+	pid_t pid;
+
+	close(program);
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	if (!want.answer.size)
+		SKIP(return, "this program was linked without a build ID");
+	copy_program("program");
+	must(!pipe(pipes));
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		must(dup2(pipes[1], 1) == 1);
+		must(!setgroups(0, NULL) && !setgid(UNPRIVILEGED) &&
+		     !setuid(UNPRIVILEGED));
+		must(open("program", O_RDONLY) < 0);
+		setenv(TELL_ENV, "1", 1);
+		execl("./program", "program", NULL);
+		_exit(127);
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	ASSERT_EQ(0, status);
+	must(read(pipes[0], &seen, sizeof(seen)) == sizeof(seen));
+	EXPECT_TRUE(same(&want.answer, &seen))
+		TH_LOG("%s, not %s", show(&seen), show(&want.answer));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+TEST_F_TIMEOUT(on_tmpfs, memfd, TIMEOUT)
+{
+	struct image img = {
+		memfd_create("image", MFD_CLOEXEC), native_class, NATIVE_ORDER
+	};
+	struct answer want = shape_answer(&plain);
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	must(img.fd >= 0);
+	put_shape(&img, &plain);
+	addr = map(img.fd);
+	close(img.fd);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &want));
+	unmap(addr);
+}
+
+/* Reads an image into memory that is not written by write(2). */
+static void copy_image(void *to)
+{
+	int fd = create_shape("image", &plain);
+
+	must(pread(fd, to, 4096, 0) > 0);
+	close(fd);
+}
+
+static bool write_number(const char *path, long number)
+{
+	FILE *f = fopen(path, "we");
+	bool good = f && fprintf(f, "%ld", number) > 0;
+
+	return f && !fclose(f) && good;
+}
+
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+
+/* Maps a huge page. The page goes with the file, the setting stays as it was. */
+static void *map_hugetlb(int fd, size_t size)
+{
+	FILE *f = fopen(NR_HUGEPAGES, "re");
+	void *addr = MAP_FAILED;
+	long was;
+
+	if (f && fscanf(f, "%ld", &was) == 1 &&
+	    write_number(NR_HUGEPAGES, was + 1)) {
+		addr = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_POPULATE, fd, 0);
+		write_number(NR_HUGEPAGES, was);
+	}
+	if (f)
+		fclose(f);
+	return addr;
+}
+
+TEST_F_TIMEOUT(on_tmpfs, hugetlb, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	struct stat st;
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	if (fd < 0)
+		SKIP(return, "memfd of huge pages: %s", strerror(errno));
+	must(!fstat(fd, &st) && !ftruncate(fd, st.st_blksize));
+	addr = map_hugetlb(fd, st.st_blksize);
+	close(fd);
+	if (addr == MAP_FAILED)
+		SKIP(return, "no free huge page: %s", strerror(errno));
+	copy_image(addr);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &want));
+	must(!munmap(addr, st.st_blksize));
+}
+
+/* Its pages are not the kernel's to read. */
+TEST_F_TIMEOUT(on_tmpfs, memfd_secret, TIMEOUT)
+{
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "memfd_secret: %s", strerror(errno));
+	must(!ftruncate(fd, 4096));
+	addr = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	must(addr != MAP_FAILED);
+	copy_image(addr);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	unmap(addr);
+}
+
+/* A regular file without a read: a kernel that tries would log a warning. */
+TEST_F_TIMEOUT(on_tmpfs, sysv_segment, TIMEOUT)
+{
+	void *addr;
+	int id;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	if (id < 0)
+		SKIP(return, "shmget: %s", strerror(errno));
+	addr = shmat(id, NULL, 0);
+	must(!shmctl(id, IPC_RMID, NULL));
+	must(addr != (void *)-1);
+	copy_image(addr);
+	EXPECT_TRUE(has_plain_or_none(self->maps, addr));
+	must(!shmdt(addr));
+}
+
+TEST_F_TIMEOUT(on_tmpfs, no_file, TIMEOUT)
+{
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	addr = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(addr != MAP_FAILED);
+	copy_image(addr);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	EXPECT_TRUE(has_build_id(self->maps, &addr, &none));
+	unmap(addr);
+}
+
+/* A mapped disk is no regular file; mainline finds the build ID. */
+TEST_F_TIMEOUT(on_tmpfs, block_device, TIMEOUT)
+{
+	char path[64];
+	int fd, loop;
+	void *addr;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = create_shape("image", &plain);
+	must(!ftruncate(fd, 4096));
+	loop = loop_attach(fd, path, sizeof(path));
+	if (loop < 0)
+		SKIP(return, "loop device: %s", strerror(errno));
+	addr = mmap(NULL, 4096, PROT_READ, MAP_SHARED, loop, 0);
+	must(addr != MAP_FAILED);
+	/* It is there to be found. */
+	EXPECT_TRUE(!memcmp(addr, ELFMAG, SELFMAG));
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	unmap(addr);
+	close(loop);
+	close(fd);
+}
+
+TEST_F_TIMEOUT(on_tmpfs, character_device, TIMEOUT)
+{
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "/dev/zero: %s", strerror(errno));
+	addr = map(fd);
+	close(fd);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	unmap(addr);
+}
+
+/*
+ * A read of a socket waits, or takes a packet from its owner. In mainline, the
+ * query waits.
+ */
+TEST_F_TIMEOUT(on_tmpfs, socket, TIMEOUT)
+{
+	const struct tpacket_req ring = {
+		.tp_block_size = getpagesize(), .tp_block_nr = 1,
+		.tp_frame_size = getpagesize(), .tp_frame_nr = 1,
+	};
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		SKIP(return, "packet socket: %s", strerror(errno));
+	must(!setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof(ring)));
+	addr = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	must(addr != MAP_FAILED);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	unmap(addr);
+}
+
+/* A regular file that can be mapped, but fails to be read. */
+TEST_F_TIMEOUT(on_tmpfs, unreadable, TIMEOUT)
+{
+	void *addr = MAP_FAILED;
+	glob_t files;
+	size_t i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	if (glob("/sys/bus/pci/devices/*/resource[0-5]", 0, NULL, &files))
+		files.gl_pathc = 0;
+	for (i = 0; addr == MAP_FAILED && i < files.gl_pathc; i++) {
+		int fd = open(files.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+		char byte;
+
+		if (fd < 0)
+			continue;
+		/* Ports can be read, and that may do something. */
+		if (read(fd, &byte, 0) < 0)
+			addr = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		close(fd);
+	}
+	if (addr == MAP_FAILED)
+		SKIP(return, "no PCI device with memory that can be mapped");
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	unmap(addr);
+}
+
+/* Opened so, a file cannot be read just anyhow. */
+TEST_F_TIMEOUT(on_ext4, direct, TIMEOUT)
+{
+	void *addr;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	close(create_shape("image", &plain));
+	fd = open("image", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	must(fd >= 0);
+	addr = map(fd);
+	close(fd);
+	EXPECT_TRUE(has_plain_or_none(self->maps, addr));
+	unmap(addr);
+}
+
+static void *open_image(void *arg)
+{
+	int *fd = arg;
+
+	*fd = open("image", O_RDONLY | O_CLOEXEC);
+	return NULL;
+}
+
+/* Opens the image, and gives the permission that this needs. */
+static int open_permitted(int listener)
+{
+	struct fanotify_response answer = { .response = FAN_ALLOW };
+	struct fanotify_event_metadata event;
+	pthread_t thread;
+	int fd;
+
+	must(!pthread_create(&thread, NULL, open_image, &fd));
+	must(read(listener, &event, sizeof(event)) == sizeof(event));
+	answer.fd = event.fd;
+	must(write(listener, &answer, sizeof(answer)) == sizeof(answer));
+	close(event.fd);
+	must(!pthread_join(thread, NULL) && fd >= 0);
+	return fd;
+}
+
+/*
+ * Who has to permit opens and reads is not asked for a query, and cannot hold it
+ * up. Here it is ourselves, and we do not answer.
+ */
+TEST_F_TIMEOUT(on_ext4, permission_events, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain);
+	struct pollfd listener = { .events = POLLIN };
+	void *addr;
+	pid_t pid;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	listener.fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	if (listener.fd < 0)
+		SKIP(return, "fanotify: %s", strerror(errno));
+	fd = create_shape("image", &plain);
+	evict(fd);
+	close(fd);
+	if (fanotify_mark(listener.fd, FAN_MARK_ADD,
+			  FAN_OPEN_PERM | FAN_ACCESS_PERM, AT_FDCWD, "image")) {
+		close(listener.fd);
+		SKIP(return, "fanotify permission events: %s", strerror(errno));
+	}
+	fd = open_permitted(listener.fd);
+	addr = map(fd);
+	EXPECT_TRUE(has_build_id(self->maps, addr, &want));
+	EXPECT_EQ(0, poll(&listener, 1, 0));
+
+	/* A read is held up. */
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		char byte;
+
+		_exit(pread(fd, &byte, 1, 0) != 1);
+	}
+	EXPECT_EQ(1, poll(&listener, 1, 20000));
+	kill(pid, SIGKILL);
+	close(listener.fd);
+	must(waitpid(pid, NULL, 0) == pid);
+	unmap(addr);
+	close(fd);
+}
+
+/*
+ * Lock order, CVE-2026-23199. A read of a file or a block device may hold locks
+ * of its file system while it faults on its destination, and then waits for the
+ * mmap lock. A query that reads a build ID while it holds the mmap lock (or
+ * that of the VMA) waits the other way round: with a writer of the mmap lock in
+ * between, neither ever ends. Seldom seen, but one round is enough for a kernel
+ * with PROVE_LOCKING to complain.
+ */
+struct crossing {
+	int file, device;
+	bool stop;
+};
+
+#define CROSSING_READ	65536
+
+static void *read_into_faults(void *arg)
+{
+	struct crossing *c = arg;
+	char *to = mmap(NULL, CROSSING_READ, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	must(to != MAP_FAILED);
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
+		posix_fadvise(c->file, 0, 0, POSIX_FADV_DONTNEED);
+		must(pread(c->file, to, CROSSING_READ, 0) == CROSSING_READ);
+		must(!madvise(to, CROSSING_READ, MADV_DONTNEED));
+		must(pread(c->device, to, CROSSING_READ, 0) == CROSSING_READ);
+		must(!madvise(to, CROSSING_READ, MADV_DONTNEED));
+	}
+	must(!munmap(to, CROSSING_READ));
+	return NULL;
+}
+
+static void *write_mmap_lock(void *arg)
+{
+	struct crossing *c = arg;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
+		void *addr = mmap(NULL, 4096, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		must(addr != MAP_FAILED);
+		unmap(addr);
+	}
+	return NULL;
+}
+
+/* Returns a descriptor of the device that the current directory is on. */
+static int open_device_below(void)
+{
+	struct stat st;
+	int fd;
+
+	must(!stat(".", &st));
+	must(!mknod("device", S_IFBLK | 0600, st.st_dev));
+	fd = open("device", O_RDONLY | O_CLOEXEC);
+	must(fd >= 0);
+	return fd;
+}
+
+TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain), seen;
+	pthread_t reader, writer;
+	struct crossing c = {};
+	void *file, *device;
+	int i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	c.file = create_shape("image", &plain);
+	must(!ftruncate(c.file, CROSSING_READ));
+	must(!fsync(c.file));
+	c.device = open_device_below();
+	file = map(c.file);
+	device = map(c.device);
+	must(!pthread_create(&reader, NULL, read_into_faults, &c));
+	must(!pthread_create(&writer, NULL, write_mmap_lock, &c));
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(0, ask(self->maps, file, &seen));
+		ASSERT_TRUE(same(&want, &seen))
+			TH_LOG("%s", show(&seen));
+		ASSERT_EQ(0, ask(self->maps, device, &seen));
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	must(!pthread_join(reader, NULL) && !pthread_join(writer, NULL));
+	unmap(file);
+	unmap(device);
+	close(c.file);
+	close(c.device);
+}
+
+/*
+ * Real images.
+ */
+
+#define STRING_OF(x)	#x
+#define STRING(x)	STRING_OF(x)
+
+/* What the Makefile had the linker write into this program, as 0x and digits. */
+TEST_F_TIMEOUT(on_tmpfs, as_linked, TIMEOUT)
+{
+#ifdef LINKED_BUILD_ID
+	const char *digits = STRING(LINKED_BUILD_ID) + strlen("0x");
+	struct answer want = {}, seen;
+	int fd;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (; sscanf(digits, "%2hhx", &want.id[want.size]) == 1; digits += 2)
+		want.size++;
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	seen = truth_of(fd).answer;
+	close(fd);
+	EXPECT_TRUE(same(&want, &seen))
+		TH_LOG("the file has %s, not %s", show(&seen), show(&want));
+	EXPECT_EQ(0, ask(self->maps, tell, &seen));
+	EXPECT_TRUE(same(&want, &seen))
+		TH_LOG("the kernel says %s, not %s", show(&seen), show(&want));
+#else
+	SKIP(return, "built without LINKED_BUILD_ID, see the Makefile");
+#endif
+}
+
+/* libc, the dynamic loader and more, where distributions have them. */
+TEST_F_TIMEOUT(on_tmpfs, distribution, TIMEOUT)
+{
+	static const char * const patterns[] = {
+		"/lib/ld-*.so*", "/lib*/ld-*.so*", "/lib/*-linux-*/ld-*.so*",
+		"/lib*/libc.so*", "/lib/*-linux-*/libc.so*",
+		"/lib*/libc-2*.so", "/lib/*-linux-*/libc-2*.so",
+		"/lib*/libpthread*.so*", "/lib/*-linux-*/lib[mz].so*",
+		"/bin/busybox", "/bin/sh",
+	};
+	unsigned int found = 0, i;
+	glob_t files = {};
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	for (i = 0; i < ARRAY_SIZE(patterns); i++)
+		glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &files);
+	for (i = 0; i < files.gl_pathc; i++) {
+		int fd = open(files.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+		struct answer seen;
+		struct truth want;
+		void *addr;
+
+		if (fd < 0)
+			continue;
+		want = truth_of(fd);
+		addr = map(fd);
+		close(fd);
+		EXPECT_FALSE(want.or_none);
+		EXPECT_EQ(0, ask(self->maps, addr, &seen));
+		EXPECT_TRUE(same(&want.answer, &seen))
+			TH_LOG("%s: %s, not %s", files.gl_pathv[i],
+			       show(&seen), show(&want.answer));
+		found += !!want.answer.size;
+		unmap(addr);
+	}
+	globfree(&files);
+	if (!found)
+		SKIP(return, "no library of the distribution has a build ID");
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,1014 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PROCMAP_QUERY against a process whose mappings change all the time: mapped,
+ * unmapped, split, merged, moved, renamed, and gone with their process. Every
+ * answer must be one VMA as it once was. So the mappings are made such that one
+ * of their numbers tells all of the others, and a mixture of two shows.
+ *
+ * Each test runs for PROC_MAPS_QUERY_RACE_SECONDS seconds, by default 2.
+ *
+ * Needs root for a mount namespace with files that it renames.
+ */
+#define _FILE_OFFSET_BITS 64
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include "../kselftest_harness.h"
+#include "proc-maps-query.h"
+#include "proc-maps-query-elf.h"
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA		0x53564d41
+#define PR_SET_VMA_ANON_NAME	0
+#endif
+
+#define SECONDS_ENV	"PROC_MAPS_QUERY_RACE_SECONDS"
+#define SECONDS_DEFAULT	2
+#define TIMEOUT		7200
+
+/* In the environment of this program: it ends at once, see below. */
+#define END_ENV		"PROC_MAPS_QUERY_RACE_END"
+
+/*
+ * All that changes lies in one region. Only a few pages of it change, so that
+ * most queries meet what is just being changed: the first ones of each chunk.
+ */
+#define REGION_PAGES	4096
+#define CHUNKS		4
+#define CHUNK_PAGES	(REGION_PAGES / CHUNKS)
+#define HOT_PAGES	16
+
+static uint64_t region, page;
+
+/* Files to map, every number and name of which is another. */
+#define FILES		4
+
+static struct file {
+	int fd;
+	uint64_t inode;
+	uint32_t dev_major, dev_minor;
+	char name[PATH_MAX];
+	struct answer id;
+} files[FILES];
+
+/* What a query asked and what it answered. */
+struct seen {
+	struct procmap_query q;
+	bool with_names;	/* and with the build ID */
+	char name[PATH_MAX];
+	unsigned char id[BUILD_ID_MAX];
+	int err;
+};
+
+/* How mappings change, and how to tell that an answer is right. */
+struct scene {
+	void (*prepare)(void);
+	void (*change)(uint32_t *seed);
+	bool (*right)(const struct seen *s);	/* a VMA in the region */
+	bool (*mapped)(uint64_t addr);		/* always; NULL: everywhere */
+	uint64_t flags;		/* of all queries, which begin at the region */
+};
+
+/* Shared by the processes of a test. */
+struct race {
+	const struct scene *scene;
+	unsigned long changes;
+	unsigned long answers[2];	/* found right, by each reader */
+	bool stop;
+	bool failed;
+	char what[1024];		/* if so */
+};
+
+static struct race *race;
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&race->stop, __ATOMIC_RELAXED);
+}
+
+static void stop(void)
+{
+	__atomic_store_n(&race->stop, true, __ATOMIC_RELAXED);
+}
+
+static void count(unsigned long *counter)
+{
+	__atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+static uint32_t random_below(uint32_t *seed, uint32_t limit)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed % limit;
+}
+
+/* Returns the first of @pages pages that change. */
+static unsigned int random_hot(uint32_t *seed, unsigned int pages)
+{
+	return random_below(seed, CHUNKS) * CHUNK_PAGES +
+	       random_below(seed, HOT_PAGES / pages) * pages;
+}
+
+/* Keeps the first wrong answer, and ends the test. */
+static void fail(const struct seen *s, const char *why)
+{
+	const struct procmap_query *q = &s->q;
+	struct answer id = { s->with_names ? q->build_id_size : 0 };
+
+	memcpy(id.id, s->id, sizeof(id.id));
+	if (!__atomic_exchange_n(&race->failed, true, __ATOMIC_RELAXED))
+		snprintf(race->what, sizeof(race->what),
+			 "%s: asked for %#jx with flags %#jx, got %s: %#jx-%#jx flags %#jx offset %#jx %x:%x inode %ju %.200s %s (region at %#jx)",
+			 why, (uintmax_t)q->query_addr,
+			 (uintmax_t)q->query_flags, strerror(s->err),
+			 (uintmax_t)q->vma_start, (uintmax_t)q->vma_end,
+			 (uintmax_t)q->vma_flags, (uintmax_t)q->vma_offset,
+			 q->dev_major, q->dev_minor, (uintmax_t)q->inode,
+			 s->with_names && q->vma_name_size ? s->name : "",
+			 show(&id), (uintmax_t)region);
+	stop();
+}
+
+static void ask(int maps, uint64_t addr, uint64_t flags, struct seen *s)
+{
+	memset(&s->q, 0, sizeof(s->q));
+	s->q.size = sizeof(s->q);
+	s->q.query_addr = addr;
+	s->q.query_flags = flags;
+	if (s->with_names) {
+		s->q.vma_name_size = sizeof(s->name);
+		s->q.vma_name_addr = (uintptr_t)s->name;
+		s->q.build_id_size = sizeof(s->id);
+		s->q.build_id_addr = (uintptr_t)s->id;
+	}
+	s->err = query(maps, &s->q);
+}
+
+/* Is it this VMA, in every field? */
+static bool is_vma(const struct seen *s, uint64_t start, uint64_t end,
+		   uint64_t flags, uint64_t offset, const struct file *file)
+{
+	const struct procmap_query *q = &s->q;
+
+	if (q->vma_start != start || q->vma_end != end ||
+	    q->vma_flags != flags || q->vma_page_size != page ||
+	    q->vma_offset != offset || q->inode != file->inode ||
+	    q->dev_major != file->dev_major || q->dev_minor != file->dev_minor)
+		return false;
+	return !s->with_names ||
+	       (q->vma_name_size == strlen(file->name) + 1 &&
+		!memcmp(s->name, file->name, q->vma_name_size) &&
+		q->build_id_size == file->id.size &&
+		!memcmp(s->id, file->id.id, file->id.size));
+}
+
+static bool always_mapped(uint64_t addr)
+{
+	return !race->scene->mapped || race->scene->mapped(addr);
+}
+
+/* Is it where it must be? */
+static bool right_place(const struct procmap_query *q)
+{
+	if (q->query_addr >= q->vma_end)
+		return false;
+	if (q->query_flags == PROCMAP_QUERY_COVERING_OR_NEXT_VMA)
+		return q->vma_start <= q->query_addr ||
+		       !always_mapped(q->query_addr);
+	return q->query_flags || q->vma_start <= q->query_addr;
+}
+
+/* Checks what does not depend on the scene, and then what does. */
+static void check(const struct seen *s, unsigned long *answers)
+{
+	const struct procmap_query *q = &s->q;
+	const uint64_t end = region + REGION_PAGES * page;
+	uint64_t wanted = q->query_flags & PERMISSIONS;
+
+	if (s->err == ENOENT && !q->query_flags && !always_mapped(q->query_addr))
+		return;
+	if (s->err)
+		fail(s, "wrong error");
+	else if (!right_place(q))
+		fail(s, "wrong place");
+	else if ((q->vma_flags & wanted) != wanted)
+		fail(s, "filter");
+	else if (q->vma_start >= end && !always_mapped(end - page))
+		return;
+	else if (race->scene->right(s))
+		count(answers);
+	else
+		fail(s, "no such VMA ever");
+}
+
+static uint64_t random_addr(uint32_t *seed)
+{
+	unsigned int at = random_below(seed, 8) ? random_hot(seed, 1) :
+						 random_below(seed, REGION_PAGES);
+
+	return region + at * page;
+}
+
+/* Most queries are for numbers only, which is fast. */
+static void read_answers(int maps, uint32_t seed, unsigned long *answers)
+{
+	struct seen s = {};
+
+	while (!stopped()) {
+		uint64_t addr = region, flags = race->scene->flags;
+
+		if (!flags) {
+			addr = random_addr(&seed);
+			if (random_below(&seed, 2))
+				flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
+		}
+		s.with_names = !random_below(&seed, 4);
+		ask(maps, addr, flags, &s);
+		check(&s, answers);
+	}
+}
+
+static void *read_own(void *arg)
+{
+	int maps = maps_open(0);
+
+	must(maps >= 0);
+	read_answers(maps, 0x1234567, &race->answers[0]);
+	close(maps);
+	return NULL;
+}
+
+static void *change_mappings(void *arg)
+{
+	uint32_t seed = 0x7654321;
+
+	while (!stopped()) {
+		race->scene->change(&seed);
+		count(&race->changes);
+	}
+	return NULL;
+}
+
+static pid_t start_other_reader(void)
+{
+	int maps = maps_open(0);
+	pid_t pid = fork();
+
+	must(maps >= 0 && pid >= 0);
+	if (pid) {
+		close(maps);
+		return pid;
+	}
+	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+	read_answers(maps, 0x2345678, &race->answers[1]);
+	_exit(0);
+}
+
+static time_t race_seconds(void)
+{
+	const char *seconds = getenv(SECONDS_ENV);
+	long value = seconds ? atol(seconds) : 0;
+
+	return value > 0 ? value : SECONDS_DEFAULT;
+}
+
+static void wait_for_end(void)
+{
+	const struct timespec tick = { .tv_nsec = 10000000 };
+	time_t end = time(NULL) + race_seconds();
+
+	while (time(NULL) < end && !stopped())
+		nanosleep(&tick, NULL);
+	stop();
+}
+
+/*
+ * Changes mappings in one thread, while another one and another process ask. No
+ * other thread maps anything, so that nothing else gets into the region.
+ */
+static void run(const struct scene *scene)
+{
+	pthread_t writer, reader;
+	int status;
+	pid_t pid;
+
+	race->scene = scene;
+	scene->prepare();
+	pid = start_other_reader();
+	must(!pthread_create(&reader, NULL, read_own, NULL));
+	must(!pthread_create(&writer, NULL, change_mappings, NULL));
+	wait_for_end();
+	must(!pthread_join(writer, NULL) && !pthread_join(reader, NULL));
+	must(waitpid(pid, &status, 0) == pid && !status);
+}
+
+/* Maps the pages of the file from page @offset on to page @at of the region. */
+static void map_at(uint64_t at, unsigned int pages, uint64_t flags,
+		   uint64_t offset, const struct file *file)
+{
+	int prot = (flags & PROCMAP_QUERY_VMA_READABLE ? PROT_READ : 0) |
+		   (flags & PROCMAP_QUERY_VMA_WRITABLE ? PROT_WRITE : 0) |
+		   (flags & PROCMAP_QUERY_VMA_EXECUTABLE ? PROT_EXEC : 0);
+	int share = flags & PROCMAP_QUERY_VMA_SHARED ? MAP_SHARED : MAP_PRIVATE;
+	void *addr = (void *)(uintptr_t)(region + at * page);
+
+	must(mmap(addr, pages * page, prot, share | MAP_FIXED, file->fd,
+		  offset * page) == addr);
+}
+
+static void unmap_at(uint64_t at, unsigned int pages)
+{
+	must(!munmap((void *)(uintptr_t)(region + at * page), pages * page));
+}
+
+static void protect_at(uint64_t at, unsigned int pages, int prot)
+{
+	must(!mprotect((void *)(uintptr_t)(region + at * page), pages * page,
+		       prot));
+}
+
+/* Reserves pages where nothing can be read, and nothing else will be mapped. */
+static void reserve_at(uint64_t at, unsigned int pages)
+{
+	void *addr = (void *)(uintptr_t)(region + at * page);
+
+	must(mmap(addr, pages * page, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		  0) == addr);
+}
+
+static const char *missing(const char *what)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+	return text;
+}
+
+/* The first half of the files are memfds, the others are in our tmpfs. */
+static void make_file(unsigned int i)
+{
+	const struct shape shape = {
+		"file", { { { BUILD_ID(20, 0x10 * i) } } }, 20, 0x10 * i,
+	};
+	struct image img = {
+		.class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32,
+		.order = NATIVE_ORDER,
+	};
+	struct file *file = &files[i];
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "/tmp/race-%u", i);
+	if (i < FILES / 2) {
+		img.fd = memfd_create(name, MFD_CLOEXEC);
+		snprintf(file->name, sizeof(file->name), "/memfd:%s (deleted)",
+			 name);
+	} else {
+		img.fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0755);
+		strcpy(file->name, name);
+	}
+	must(img.fd >= 0);
+	put_shape(&img, &shape);
+	must(!fstat(img.fd, &st));
+	file->fd = img.fd;
+	file->inode = st.st_ino;
+	file->dev_major = major(st.st_dev);
+	file->dev_minor = minor(st.st_dev);
+	file->id = shape_answer(&shape);
+}
+
+static const char *set_up(void)
+{
+	unsigned int i;
+	void *addr;
+
+	if (!query_supported())
+		return "this kernel has no PROCMAP_QUERY";
+	if (geteuid())
+		return "must be root to mount a file system";
+	if (unshare(CLONE_NEWNS))
+		return missing("mount namespace");
+	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	mkdir("/tmp", 0755);
+	if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=755"))
+		return missing("tmpfs");
+	for (i = 0; i < FILES; i++)
+		make_file(i);
+
+	page = getpagesize();
+	race = mmap(NULL, sizeof(*race), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* A page on either side stays, so that nothing merges across them. */
+	addr = mmap(NULL, (REGION_PAGES + 2) * page, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	must(race != MAP_FAILED && addr != MAP_FAILED);
+	region = (uintptr_t)addr + page;
+	unmap_at(0, REGION_PAGES);
+	return NULL;
+}
+
+FIXTURE(race) {
+	const char *missing;	/* why the test cannot be run, or NULL */
+};
+
+FIXTURE_SETUP(race)
+{
+	self->missing = set_up();
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	unsigned int i;
+
+	if (self->missing)
+		return;
+	unmap_at(0, REGION_PAGES);
+	for (i = 0; i < FILES; i++)
+		close(files[i].fd);
+	/* No query holds on to a file of ours. */
+	EXPECT_EQ(0, umount2("/tmp", 0));
+}
+
+/*
+ * Slots that are mapped and unmapped. The offset tells slot and version, and
+ * they tell everything else. The odd slots are always mapped: one version
+ * replaces the other, and there is no moment with none.
+ */
+#define SLOT_PAGES	4
+#define SLOTS		(REGION_PAGES / SLOT_PAGES)
+#define VERSIONS	16
+
+static uint64_t version_flags(unsigned int version)
+{
+	return PROCMAP_QUERY_VMA_READABLE |
+	       (version & 4 ? PROCMAP_QUERY_VMA_WRITABLE : 0) |
+	       (version & 8 ? PROCMAP_QUERY_VMA_EXECUTABLE : 0) |
+	       ((version ^ version >> 1) & 1 ? PROCMAP_QUERY_VMA_SHARED : 0);
+}
+
+/* In pages, such that no slot continues another. */
+static uint64_t version_offset(unsigned int slot, unsigned int version)
+{
+	return (slot * VERSIONS + version) * 2 * SLOT_PAGES;
+}
+
+static unsigned int version_pages(unsigned int slot, unsigned int version)
+{
+	return slot & 1 ? SLOT_PAGES : 1 + version % SLOT_PAGES;
+}
+
+static void map_slot(unsigned int slot, unsigned int version)
+{
+	map_at(slot * SLOT_PAGES, version_pages(slot, version),
+	       version_flags(version), version_offset(slot, version),
+	       &files[version % FILES]);
+}
+
+static void prepare_slots(void)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < SLOTS; slot++)
+		map_slot(slot, slot % VERSIONS);
+}
+
+static void change_slot(uint32_t *seed)
+{
+	unsigned int slot = random_hot(seed, SLOT_PAGES) / SLOT_PAGES;
+
+	if (!(slot & 1))
+		unmap_at(slot * SLOT_PAGES, SLOT_PAGES);
+	map_slot(slot, random_below(seed, VERSIONS));
+}
+
+static bool slot_mapped(uint64_t addr)
+{
+	return (addr - region) / page / SLOT_PAGES & 1;
+}
+
+static bool slot_right(const struct seen *s)
+{
+	uint64_t nr = s->q.vma_offset / page / (2 * SLOT_PAGES);
+	unsigned int version = nr % VERSIONS, slot = nr / VERSIONS;
+	uint64_t start = region + (uint64_t)slot * SLOT_PAGES * page;
+
+	return slot < SLOTS &&
+	       is_vma(s, start, start + version_pages(slot, version) * page,
+		      version_flags(version),
+		      version_offset(slot, version) * page,
+		      &files[version % FILES]);
+}
+
+static const struct scene slots = {
+	.prepare = prepare_slots,
+	.change = change_slot,
+	.right = slot_right,
+	.mapped = slot_mapped,
+};
+
+/*
+ * Pairs of VMAs with one file and a border between them that moves: the kernel
+ * changes start, end and offset of both in place. The first one of a pair is
+ * readable, the second one executable too.
+ */
+#define PAIR_PAGES	16
+#define PAIRS		(REGION_PAGES / PAIR_PAGES)
+
+static unsigned int borders[PAIRS];
+
+static void prepare_borders(void)
+{
+	unsigned int pair;
+
+	for (pair = 0; pair < PAIRS; pair++) {
+		/* The next one is another file, so that they do not merge. */
+		map_at(pair * PAIR_PAGES, PAIR_PAGES,
+		       PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED,
+		       pair * PAIR_PAGES, &files[pair % FILES]);
+		borders[pair] = PAIR_PAGES / 2;
+		protect_at(pair * PAIR_PAGES + borders[pair],
+			   PAIR_PAGES - borders[pair], PROT_READ | PROT_EXEC);
+	}
+}
+
+static void change_border(uint32_t *seed)
+{
+	unsigned int pair = random_hot(seed, PAIR_PAGES) / PAIR_PAGES;
+	unsigned int to = 1 + random_below(seed, PAIR_PAGES - 1);
+	unsigned int from = borders[pair];
+
+	if (to > from)
+		protect_at(pair * PAIR_PAGES + from, to - from, PROT_READ);
+	else if (to < from)
+		protect_at(pair * PAIR_PAGES + to, from - to,
+			   PROT_READ | PROT_EXEC);
+	borders[pair] = to;
+}
+
+static bool border_right(const struct seen *s)
+{
+	const uint64_t size = PAIR_PAGES * page;
+	uint64_t flags = PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED;
+	unsigned int pair = (s->q.vma_start - region) / size;
+	uint64_t start = region + pair * size, border;
+
+	if (s->q.vma_start == start) {
+		border = s->q.vma_end;
+	} else {
+		start = s->q.vma_start;
+		border = start;
+		flags |= PROCMAP_QUERY_VMA_EXECUTABLE;
+	}
+	return pair < PAIRS && border % page == 0 &&
+	       border > region + pair * size &&
+	       border < region + (pair + 1) * size &&
+	       is_vma(s, start, start == border ? region + (pair + 1) * size :
+						  border,
+		      flags, start - region, &files[pair % FILES]);
+}
+
+static const struct scene border_scene = {
+	.prepare = prepare_borders,
+	.change = change_border,
+	.right = border_right,
+};
+
+/*
+ * Things that move from place to place, and grow and shrink. The offset tells
+ * which thing it is; it may be anywhere, at any of its sizes.
+ */
+#define PLACE_PAGES	8
+#define THINGS		4
+
+static struct {
+	unsigned int place, pages;
+} things[THINGS];
+
+static void *place_addr(unsigned int place)
+{
+	return (void *)(uintptr_t)(region + place * page);
+}
+
+static bool place_taken(unsigned int place)
+{
+	unsigned int i;
+
+	for (i = 0; i < THINGS; i++) {
+		if (things[i].place == place)
+			return true;
+	}
+	return false;
+}
+
+static void prepare_things(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < THINGS; i++) {
+		things[i].place = i * CHUNK_PAGES;
+		things[i].pages = 1;
+		map_at(things[i].place, 1, version_flags(i),
+		       i * PLACE_PAGES, &files[i % FILES]);
+	}
+}
+
+static void change_thing(uint32_t *seed)
+{
+	unsigned int i = random_below(seed, THINGS);
+	unsigned int to = random_hot(seed, PLACE_PAGES);
+	unsigned int pages = 1 + random_below(seed, PLACE_PAGES - 1);
+	void *from = place_addr(things[i].place);
+	size_t size = things[i].pages * page;
+
+	if (place_taken(to)) {
+		must(mremap(from, size, pages * page, 0) == from);
+	} else {
+		must(mremap(from, size, pages * page,
+			    MREMAP_MAYMOVE | MREMAP_FIXED, place_addr(to)) ==
+		     place_addr(to));
+		things[i].place = to;
+	}
+	things[i].pages = pages;
+}
+
+static bool nowhere_mapped(uint64_t addr)
+{
+	return false;
+}
+
+static bool thing_right(const struct seen *s)
+{
+	unsigned int i = s->q.vma_offset / page / PLACE_PAGES;
+	uint64_t size = s->q.vma_end - s->q.vma_start;
+
+	return i < THINGS && size && size % page == 0 &&
+	       size / page < PLACE_PAGES &&
+	       (s->q.vma_start - region) % (PLACE_PAGES * page) == 0 &&
+	       is_vma(s, s->q.vma_start, s->q.vma_end,
+		      version_flags(i), (uint64_t)i * PLACE_PAGES * page,
+		      &files[i % FILES]);
+}
+
+static const struct scene moves = {
+	.prepare = prepare_things,
+	.change = change_thing,
+	.right = thing_right,
+	.mapped = nowhere_mapped,
+};
+
+/*
+ * Anonymous memory that gets and loses names, and is unmapped with them. Names
+ * are one letter many times, and which one the address tells.
+ */
+#define NAMED_PAGES	8
+#define NAME_MAX_LEN	79
+
+static char name_letter(uint64_t start)
+{
+	return 'a' + (start - region) / page / NAMED_PAGES % 26;
+}
+
+static bool set_name(uint64_t at, unsigned int len)
+{
+	char name[NAME_MAX_LEN + 1] = "";
+	uint64_t start = region + at * page;
+
+	memset(name, name_letter(start), len);
+	return !prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, page,
+		      len ? name : NULL);
+}
+
+static void prepare_names(void)
+{
+	uint64_t at;
+
+	/* The others stay unmapped, so that neighbours do not merge. */
+	for (at = 1; at < REGION_PAGES; at += NAMED_PAGES)
+		reserve_at(at, 1);
+}
+
+static void change_name(uint32_t *seed)
+{
+	unsigned int at = random_hot(seed, NAMED_PAGES) + 1;
+
+	if (!random_below(seed, 4)) {
+		unmap_at(at, 1);
+		reserve_at(at, 1);
+	}
+	must(set_name(at, random_below(seed, NAME_MAX_LEN + 1)));
+}
+
+static bool name_right(const struct seen *s)
+{
+	const struct procmap_query *q = &s->q;
+	const size_t before = strlen("[anon:"), after = strlen("]");
+	unsigned int i;
+
+	if ((q->vma_start - region) % (NAMED_PAGES * page) != page ||
+	    q->vma_end != q->vma_start + page || q->vma_flags || q->inode ||
+	    q->vma_offset || q->dev_major || q->dev_minor ||
+	    (s->with_names && q->build_id_size))
+		return false;
+	if (!s->with_names || !q->vma_name_size)
+		return true;
+	if (q->vma_name_size <= before + after + 1 ||
+	    q->vma_name_size > before + NAME_MAX_LEN + after + 1 ||
+	    strncmp(s->name, "[anon:", before) ||
+	    strcmp(s->name + q->vma_name_size - 1 - after, "]"))
+		return false;
+	for (i = before; i < q->vma_name_size - 1 - after; i++) {
+		if (s->name[i] != name_letter(q->vma_start))
+			return false;
+	}
+	return true;
+}
+
+static const struct scene names = {
+	.prepare = prepare_names,
+	.change = change_name,
+	.right = name_right,
+	.mapped = nowhere_mapped,
+};
+
+/*
+ * A mapped file that changes its name and its directory's, both of very
+ * different lengths.
+ */
+static char paths[2][2][PATH_MAX];	/* by directory and file */
+static char dirs[2][PATH_MAX];
+static int dir_now, name_now;
+
+static void prepare_renames(void)
+{
+	struct file *file = &files[FILES - 1];
+	char letters[2][200] = { "", "" };
+	int dir, name;
+
+	memset(letters[0], 'x', 20);
+	memset(letters[1], 'y', 199);
+	for (dir = 0; dir < 2; dir++) {
+		snprintf(dirs[dir], PATH_MAX, "/tmp/%s", letters[dir]);
+		for (name = 0; name < 2; name++)
+			snprintf(paths[dir][name], PATH_MAX, "/tmp/%s/%s",
+				 letters[dir], letters[name]);
+	}
+	must(!mkdir(dirs[0], 0755) && !rename(file->name, paths[0][0]));
+	strcpy(file->name, paths[0][0]);
+	map_at(0, REGION_PAGES, PROCMAP_QUERY_VMA_READABLE, 0, file);
+}
+
+static void change_path(uint32_t *seed)
+{
+	if (random_below(seed, 2)) {
+		must(!rename(dirs[dir_now], dirs[!dir_now]));
+		dir_now = !dir_now;
+	} else {
+		must(!rename(paths[dir_now][name_now],
+			     paths[dir_now][!name_now]));
+		name_now = !name_now;
+	}
+}
+
+static bool path_right(const struct seen *s)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		struct file file = files[FILES - 1];
+
+		strcpy(file.name, paths[i & 1][i >> 1]);
+		if (is_vma(s, region, region + REGION_PAGES * page,
+			   PROCMAP_QUERY_VMA_READABLE, 0, &file))
+			return true;
+	}
+	return false;
+}
+
+static const struct scene renames = {
+	.prepare = prepare_renames,
+	.change = change_path,
+	.right = path_right,
+};
+
+/*
+ * A search through very many VMAs, in which the kernel may let the writer in,
+ * must still find the only one that matches: the last one, which never changes.
+ */
+static const uint64_t last_flags = PROCMAP_QUERY_VMA_READABLE |
+				   PROCMAP_QUERY_VMA_WRITABLE |
+				   PROCMAP_QUERY_VMA_SHARED;
+
+static void prepare_search(void)
+{
+	unsigned int at;
+
+	reserve_at(0, REGION_PAGES - 1);
+	for (at = 0; at < REGION_PAGES - 1; at += 2)
+		protect_at(at, 1, PROT_READ);
+	map_at(REGION_PAGES - 1, 1, last_flags, 7, &files[0]);
+}
+
+/* Splits, merges, unmaps. */
+static void change_before(uint32_t *seed)
+{
+	unsigned int at = random_below(seed, REGION_PAGES - 1);
+
+	if (random_below(seed, 2)) {
+		unmap_at(at, 1);
+		reserve_at(at, 1);
+	}
+	protect_at(at, 1, random_below(seed, 2) ? PROT_READ : PROT_NONE);
+}
+
+static bool last_right(const struct seen *s)
+{
+	uint64_t end = region + REGION_PAGES * page;
+
+	return is_vma(s, end - page, end, last_flags, 7 * page, &files[0]);
+}
+
+static const struct scene search = {
+	.prepare = prepare_search,
+	.change = change_before,
+	.right = last_right,
+	.flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA |
+		 PROCMAP_QUERY_FILE_BACKED_VMA | PROCMAP_QUERY_VMA_WRITABLE |
+		 PROCMAP_QUERY_VMA_SHARED,
+};
+
+#define EXPECT_RACE_GOOD()						\
+	do {								\
+		EXPECT_FALSE(race->failed)				\
+			TH_LOG("%s", race->what);			\
+		/* That nothing was wrong says something only then. */	\
+		EXPECT_LT(0, race->changes);				\
+		EXPECT_LT(0, race->answers[0]);				\
+		EXPECT_LT(0, race->answers[1]);				\
+		TH_LOG("%lu changes, %lu and %lu answers",		\
+		       race->changes, race->answers[0],			\
+		       race->answers[1]);				\
+	} while (0)
+
+TEST_F_TIMEOUT(race, map_and_unmap, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&slots);
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F_TIMEOUT(race, split_and_merge, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&border_scene);
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F_TIMEOUT(race, move_and_resize, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&moves);
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F_TIMEOUT(race, name_memory, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	reserve_at(1, 1);
+	if (!set_name(1, 1))
+		SKIP(return, "names for anonymous memory: %s", strerror(errno));
+	run(&names);
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F_TIMEOUT(race, rename_file, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&renames);
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F_TIMEOUT(race, search, TIMEOUT)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&search);
+	EXPECT_RACE_GOOD();
+}
+
+/*
+ * Targets that go away while they are queried: killed, by an exit of their own,
+ * or into another program.
+ */
+
+static void __attribute__((constructor)) be_executed(void)
+{
+	if (getenv(END_ENV))
+		_exit(0);
+}
+
+enum ending { KILLED, EXITED, EXECUTED, ENDINGS };
+
+static void be_target(enum ending ending, int sock, uint32_t seed)
+{
+	static char * const argv[] = { "end", NULL };
+	static char * const envp[] = { END_ENV "=1", NULL };
+	unsigned int changes = random_below(&seed, 200);
+	char byte;
+
+	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+	prepare_slots();
+	must(write(sock, "", 1) == 1 && read(sock, &byte, 1) == 1);
+	while (ending == KILLED || changes--)
+		change_slot(&seed);
+	if (ending == EXECUTED)
+		execve("/proc/self/exe", argv, envp);
+	_exit(ending == EXECUTED ? 127 : 0);
+}
+
+/* Once it has gone, it does not come back. */
+static void check_gone(int maps)
+{
+	struct seen s = {};
+	int i;
+
+	for (i = 0; i < 10 && !stopped(); i++) {
+		ask(maps, region, PROCMAP_QUERY_COVERING_OR_NEXT_VMA, &s);
+		if (s.err != ESRCH)
+			fail(&s, "gone");
+	}
+}
+
+/* Returns its maps file. */
+static int start_target(enum ending ending, uint32_t seed, pid_t *pid)
+{
+	int maps, socks[2];
+	char byte;
+
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	*pid = fork();
+	must(*pid >= 0);
+	if (!*pid)
+		be_target(ending, socks[1], seed);
+	close(socks[1]);
+	must(read(socks[0], &byte, 1) == 1);
+	maps = maps_open(*pid);
+	must(maps >= 0);
+	must(write(socks[0], "", 1) == 1);
+	close(socks[0]);
+	return maps;
+}
+
+static void watch_target(enum ending ending, uint32_t *seed)
+{
+	int queries = random_below(seed, 200);
+	struct seen s = {};
+	pid_t pid;
+	int maps = start_target(ending, *seed, &pid);
+
+	do {
+		if (ending == KILLED && !queries--)
+			must(!kill(pid, SIGKILL));
+		s.with_names = !random_below(seed, 4);
+		ask(maps, random_addr(seed), 0, &s);
+		if (s.err != ESRCH)
+			check(&s, &race->answers[0]);
+	} while (s.err != ESRCH && !stopped());
+	check_gone(maps);
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0) == pid);
+	close(maps);
+	count(&race->changes);
+}
+
+TEST_F_TIMEOUT(race, end_of_target, TIMEOUT)
+{
+	time_t end = time(NULL) + race_seconds();
+	uint32_t seed = 0x3456789;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	race->scene = &slots;
+	while (!stopped() && (time(NULL) < end || race->changes < ENDINGS))
+		watch_target(race->changes % ENDINGS, &seed);
+	EXPECT_FALSE(race->failed)
+		TH_LOG("%s", race->what);
+	EXPECT_LT(0, race->answers[0]);
+	TH_LOG("%lu targets, %lu answers", race->changes, race->answers[0]);
+}
+
+TEST_HARNESS_MAIN
