@@ -32,6 +32,8 @@ series_of = $(patsubst patches/$(1)/%.patch.in,build/$(1)/series/%.patch,\
 series	:= $(foreach base,$(bases),$(call series_of,$(base)))
 
 include qemu/rules.mk
+include qemu/bench.mk
+include qemu/mutants.mk
 
 .PHONY: help
 help:

@@ -82,7 +82,7 @@ $(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
 	@:
 
 # The Makefile of the selftests knows nothing of the headers that they include.
-$(guest)/proc-tests.stamp: $(headers).stamp
+$(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp
 	$(Q)[ -z "$$(find $(proc)/*.h $(headers)/usr/include/linux/fs.h \
 		-newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests
 	$(Q)mkdir -p $(guest)/proc-tests
@@ -114,7 +114,7 @@ $(guest)/demo: qemu/demo.c | packages
 $(guest)/build-ids: $(guest)/demo qemu/readelf-build-ids
 	$(Q)qemu/readelf-build-ids $< /usr/bin/demo > $@
 
-$(guest)/initramfs: qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
+$(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
 		qemu/hand-out-coverage.sh qemu/procmap-test qemu/manual-test \
 		$(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
 		$(guest)/proc-tests.stamp $(guest)/tool.stamp \
@@ -127,7 +127,8 @@ $(guest)/initramfs: qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
 		qemu/hand-out-coverage.sh=/usr/bin/hand-out-coverage.sh \
 		qemu/procmap-test=/proc-tests/procmap-test \
 		qemu/manual-test=/proc-tests/manual-test \
-		tools/procmap/tests/test.sh=/procmap/test.sh \
+		tools/procmap/procmap.bash-completion=/procmap/procmap.bash-completion \
+		tools/procmap/tests/test.sh=/procmap/tests/test.sh \
 		$(guest)/tool/tests=/procmap/tests \
 		$(guest)/tool/procmap=/procmap/procmap \
 		$(guest)/tool/procmap=/usr/bin/procmap \
@@ -136,6 +137,9 @@ $(guest)/initramfs: qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
 		$(guest)/demo=/usr/bin/demo \
 		$(guest)/build-ids=/demo/build-ids \
 		qemu/demo.sh=/demo/demo.sh \
+		$(foreach program,bash readelf addr2line,$(shell \
+			command -v $(program))=/usr/bin/$(program)) \
+		/usr/lib/locale/C.utf8=/usr/lib/locale/C.utf8 \
 		$$(PATH=$$PATH:/sbin command -v mke2fs)=/usr/sbin/mke2fs
 
 # What is done with it

@@ -121,14 +121,15 @@ static int watch(pid_t child, int pipe, double deadline, struct result *result)
 	for (;;) {
 		if (poll(&poll_pipe, 1, ended ? 0 : 50) > 0) {
 			got = read(pipe, buffer, sizeof(buffer));
-			if (got > 0) {
+			if (got > 0)
 				take_output(&line, result, buffer, got);
-				continue;
-			}
-			poll_pipe.fd = -1;	/* closed: poll() only waits */
+			else
+				poll_pipe.fd = -1;	/* closed: only wait */
+		} else if (ended) {
+			break;
 		}
 		if (ended)
-			break;
+			continue;
 		ended = waitpid(child, &status, WNOHANG) == child;
 		if (!ended && now() > deadline) {
 			status = TIMED_OUT;

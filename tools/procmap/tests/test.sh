@@ -26,7 +26,7 @@ clean_up()
 	rm -rf "$tmp"
 }
 trap clean_up EXIT
-trap 'exit 2' INT TERM
+trap 'exit 2' HUP INT PIPE TERM
 
 stop()
 {

@@ -517,128 +517,257 @@ static const struct scene slots = {
 };
 
 /*
- * Pairs of VMAs with one file and a border between them that moves: the kernel
- * changes start, end and offset of both in place. The first one of a pair is
- * readable, the second one executable too.
+ * Blocks of one VMA or of three: all of it is executable, or nothing, or the
+ * middle. VMAs are split and merged, made and freed, and their start, end and
+ * offset change in place. To become executable as a whole, three VMAs change by
+ * one system call, and no other query may see how far it has come.
  */
-#define PAIR_PAGES	16
-#define PAIRS		(REGION_PAGES / PAIR_PAGES)
+#define BLOCK_PAGES	16
+#define BLOCKS		(REGION_PAGES / BLOCK_PAGES)
 
-static unsigned int borders[PAIRS];
+static struct {
+	unsigned int from, to;	/* the middle; nothing if there is none */
+	bool all;
+} executable[BLOCKS];
 
-static void prepare_borders(void)
+static void prepare_blocks(void)
 {
-	unsigned int pair;
+	unsigned int i;
 
-	for (pair = 0; pair < PAIRS; pair++) {
+	for (i = 0; i < BLOCKS; i++)
 		/* The next one is another file, so that they do not merge. */
-		map_at(pair * PAIR_PAGES, PAIR_PAGES,
+		map_at(i * BLOCK_PAGES, BLOCK_PAGES,
 		       PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED,
-		       pair * PAIR_PAGES, &files[pair % FILES]);
-		borders[pair] = PAIR_PAGES / 2;
-		protect_at(pair * PAIR_PAGES + borders[pair],
-			   PAIR_PAGES - borders[pair], PROT_READ | PROT_EXEC);
-	}
+		       i * BLOCK_PAGES, &files[i % FILES]);
 }
 
-static void change_border(uint32_t *seed)
+static void protect_block(unsigned int block, unsigned int from,
+			  unsigned int to, int prot)
 {
-	unsigned int pair = random_hot(seed, PAIR_PAGES) / PAIR_PAGES;
-	unsigned int to = 1 + random_below(seed, PAIR_PAGES - 1);
-	unsigned int from = borders[pair];
-
-	if (to > from)
-		protect_at(pair * PAIR_PAGES + from, to - from, PROT_READ);
-	else if (to < from)
-		protect_at(pair * PAIR_PAGES + to, from - to,
-			   PROT_READ | PROT_EXEC);
-	borders[pair] = to;
+	if (from < to)
+		protect_at(block * BLOCK_PAGES + from, to - from, prot);
 }
 
-static bool border_right(const struct seen *s)
+/* Makes a middle, or moves the borders of the one that there is. */
+static void change_middle(unsigned int i, unsigned int from, unsigned int to)
 {
-	const uint64_t size = PAIR_PAGES * page;
-	uint64_t flags = PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED;
-	unsigned int pair = (s->q.vma_start - region) / size;
-	uint64_t start = region + pair * size, border;
-
-	if (s->q.vma_start == start) {
-		border = s->q.vma_end;
+	if (executable[i].to < from || executable[i].from > to) {
+		protect_block(i, executable[i].from, executable[i].to,
+			      PROT_READ);
 	} else {
-		start = s->q.vma_start;
-		border = start;
-		flags |= PROCMAP_QUERY_VMA_EXECUTABLE;
+		protect_block(i, executable[i].from, from, PROT_READ);
+		protect_block(i, to, executable[i].to, PROT_READ);
 	}
-	return pair < PAIRS && border % page == 0 &&
-	       border > region + pair * size &&
-	       border < region + (pair + 1) * size &&
-	       is_vma(s, start, start == border ? region + (pair + 1) * size :
-						  border,
-		      flags, start - region, &files[pair % FILES]);
+	protect_block(i, from, to, PROT_READ | PROT_EXEC);
+	executable[i].from = from;
+	executable[i].to = to;
 }
 
-static const struct scene border_scene = {
-	.prepare = prepare_borders,
-	.change = change_border,
-	.right = border_right,
+static void change_block(uint32_t *seed)
+{
+	unsigned int i = random_hot(seed, BLOCK_PAGES) / BLOCK_PAGES;
+	unsigned int to = 2 + random_below(seed, BLOCK_PAGES - 2);
+	unsigned int from = 1 + random_below(seed, to - 1);
+
+	if (executable[i].all) {
+		protect_block(i, 0, BLOCK_PAGES, PROT_READ);
+		executable[i].all = false;
+	} else if (executable[i].to && random_below(seed, 2)) {
+		protect_block(i, 0, BLOCK_PAGES, PROT_READ | PROT_EXEC);
+		executable[i].to = 0;
+		executable[i].from = 0;
+		executable[i].all = true;
+	} else {
+		change_middle(i, from, to);
+	}
+}
+
+static bool block_right(const struct seen *s)
+{
+	const uint64_t size = BLOCK_PAGES * page;
+	const struct procmap_query *q = &s->q;
+	unsigned int i = (q->vma_start - region) / size;
+	uint64_t start = region + i * size, end = start + size;
+	uint64_t flags = PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED;
+
+	if (i >= BLOCKS || q->vma_start % page || q->vma_end % page ||
+	    q->vma_start >= q->vma_end || q->vma_end > end)
+		return false;
+	if (q->vma_start == start && q->vma_end == end)
+		flags |= q->vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE;
+	else if (q->vma_start != start && q->vma_end != end)
+		flags |= PROCMAP_QUERY_VMA_EXECUTABLE;
+	return is_vma(s, q->vma_start, q->vma_end, flags,
+		      q->vma_start - region, &files[i % FILES]);
+}
+
+static const struct scene blocks = {
+	.prepare = prepare_blocks,
+	.change = change_block,
+	.right = block_right,
 };
 
 /*
- * Things that move from place to place, and grow and shrink. The offset tells
- * which thing it is; it may be anywhere, at any of its sizes.
+ * Mappings that are made in one place, and grow and shrink in another one, where
+ * each of them is moved over the one before: there, something is always mapped.
+ * The offset tells which version it is; it may be in either place, at any size.
  */
 #define PLACE_PAGES	8
-#define THINGS		4
 
-static struct {
-	unsigned int place, pages;
-} things[THINGS];
+static unsigned int place_pages[CHUNKS];
 
-static void *place_addr(unsigned int place)
-{
-	return (void *)(uintptr_t)(region + place * page);
-}
-
-static bool place_taken(unsigned int place)
+static void prepare_places(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < THINGS; i++) {
-		if (things[i].place == place)
-			return true;
-	}
-	return false;
-}
-
-static void prepare_things(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < THINGS; i++) {
-		things[i].place = i * CHUNK_PAGES;
-		things[i].pages = 1;
-		map_at(things[i].place, 1, version_flags(i),
-		       i * PLACE_PAGES, &files[i % FILES]);
+	for (i = 0; i < CHUNKS; i++) {
+		map_at(i * CHUNK_PAGES, 1, version_flags(0), 0, &files[0]);
+		place_pages[i] = 1;
 	}
 }
 
-static void change_thing(uint32_t *seed)
+static void move(uint64_t from, unsigned int pages, uint64_t to,
+		 unsigned int to_pages)
 {
-	unsigned int i = random_below(seed, THINGS);
-	unsigned int to = random_hot(seed, PLACE_PAGES);
+	void *from_addr = (void *)(uintptr_t)(region + from * page);
+	void *to_addr = (void *)(uintptr_t)(region + to * page);
+	int flags = from == to ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	must(mremap(from_addr, pages * page, to_pages * page, flags,
+		    to_addr) == to_addr);
+}
+
+static void change_place(uint32_t *seed)
+{
+	unsigned int i = random_below(seed, CHUNKS);
+	unsigned int version = random_below(seed, VERSIONS);
 	unsigned int pages = 1 + random_below(seed, PLACE_PAGES - 1);
-	void *from = place_addr(things[i].place);
-	size_t size = things[i].pages * page;
+	uint64_t to = i * CHUNK_PAGES, from = to + PLACE_PAGES;
 
-	if (place_taken(to)) {
-		must(mremap(from, size, pages * page, 0) == from);
+	if (random_below(seed, 2)) {
+		/* No more than the first page, or some would be left over. */
+		move(to, place_pages[i], to, 1);
+		map_at(from, 1, version_flags(version), version * PLACE_PAGES,
+		       &files[version % FILES]);
+		move(from, 1, to, pages);
 	} else {
-		must(mremap(from, size, pages * page,
-			    MREMAP_MAYMOVE | MREMAP_FIXED, place_addr(to)) ==
-		     place_addr(to));
-		things[i].place = to;
+		move(to, place_pages[i], to, pages);
 	}
-	things[i].pages = pages;
+	place_pages[i] = pages;
+}
+
+static bool place_mapped(uint64_t addr)
+{
+	return (addr - region) / page % CHUNK_PAGES == 0;
+}
+
+static bool place_right(const struct seen *s)
+{
+	unsigned int version = s->q.vma_offset / page / PLACE_PAGES;
+	uint64_t at = (s->q.vma_start - region) % (CHUNK_PAGES * page);
+	uint64_t size = s->q.vma_end - s->q.vma_start;
+
+	return version < VERSIONS && size && size % page == 0 &&
+	       (at == 0 ? size / page < PLACE_PAGES :
+			  at == PLACE_PAGES * page && size == page) &&
+	       is_vma(s, s->q.vma_start, s->q.vma_end, version_flags(version),
+		      (uint64_t)version * PLACE_PAGES * page,
+		      &files[version % FILES]);
+}
+
+static const struct scene moves = {
+	.prepare = prepare_places,
+	.change = change_place,
+	.right = place_right,
+	.mapped = place_mapped,
+};
+
+/*
+ * Pairs of anonymous pages. In turn, the first one gets a name, then the second
+ * one another, then both together a third one, which makes them one VMA; or they
+ * are mapped anew without. Names are one letter many times, so that the first
+ * page alone never has the third letter, nor any name a mixture of letters.
+ */
+#define PAIR_PAGES	8		/* from one pair to the next */
+#define NAME_MAX_LEN	79
+
+static unsigned int pair_turn[REGION_PAGES / PAIR_PAGES];
+
+static char pair_letter(unsigned int pair, unsigned int which)
+{
+	return 'a' + pair % 8 * 3 + which;
+}
+
+static bool set_name(uint64_t at, unsigned int pages, char letter,
+		     unsigned int len)
+{
+	char name[NAME_MAX_LEN + 1] = "";
+
+	memset(name, letter, len);
+	return !prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+		      (unsigned long)(region + at * page),
+		      (unsigned long)(pages * page), name);
+}
+
+/* The pages around a pair stay unmapped, so that it merges with nothing. */
+static void prepare_pairs(void)
+{
+	uint64_t at;
+
+	for (at = 1; at < REGION_PAGES; at += PAIR_PAGES)
+		reserve_at(at, 2);
+}
+
+static void change_pair(uint32_t *seed)
+{
+	unsigned int at = random_hot(seed, PAIR_PAGES) + 1;
+	unsigned int pair = at / PAIR_PAGES, turn = pair_turn[pair]++ % 3;
+	unsigned int len = 1 + random_below(seed, NAME_MAX_LEN);
+
+	if (!turn && random_below(seed, 2))
+		reserve_at(at, 2);
+	must(set_name(turn == 1 ? at + 1 : at, turn == 2 ? 2 : 1,
+		      pair_letter(pair, turn), len));
+}
+
+/* Is it that letter many times, and nothing else? */
+static bool is_name(const struct seen *s, char letter)
+{
+	const size_t before = strlen("[anon:"), after = strlen("]") + 1;
+	size_t size = s->q.vma_name_size, i;
+
+	if (size <= before + after || size > before + NAME_MAX_LEN + after ||
+	    memcmp(s->name, "[anon:", before) ||
+	    memcmp(s->name + size - after, "]", after))
+		return false;
+	for (i = before; i < size - after; i++) {
+		if (s->name[i] != letter)
+			return false;
+	}
+	return true;
+}
+
+static bool pair_right(const struct seen *s)
+{
+	const struct procmap_query *q = &s->q;
+	unsigned int pair = (q->vma_start - region) / page / PAIR_PAGES;
+	uint64_t first = region + ((uint64_t)pair * PAIR_PAGES + 1) * page;
+	bool has_first = q->vma_start == first;
+	bool has_second = q->vma_end == first + 2 * page;
+
+	if ((!has_first && q->vma_start != first + page) ||
+	    (!has_second && q->vma_end != first + page) ||
+	    q->vma_flags || q->inode || q->vma_offset || q->dev_major ||
+	    q->dev_minor || q->vma_page_size != page)
+		return false;
+	if (!s->with_names)
+		return true;
+	if (q->build_id_size)
+		return false;
+	if (!has_second)
+		return is_name(s, pair_letter(pair, 0));
+	return !q->vma_name_size || is_name(s, pair_letter(pair, 2)) ||
+	       (!has_first && is_name(s, pair_letter(pair, 1)));
 }
 
 static bool nowhere_mapped(uint64_t addr)
@@ -646,97 +775,10 @@ static bool nowhere_mapped(uint64_t addr)
 	return false;
 }
 
-static bool thing_right(const struct seen *s)
-{
-	unsigned int i = s->q.vma_offset / page / PLACE_PAGES;
-	uint64_t size = s->q.vma_end - s->q.vma_start;
-
-	return i < THINGS && size && size % page == 0 &&
-	       size / page < PLACE_PAGES &&
-	       (s->q.vma_start - region) % (PLACE_PAGES * page) == 0 &&
-	       is_vma(s, s->q.vma_start, s->q.vma_end,
-		      version_flags(i), (uint64_t)i * PLACE_PAGES * page,
-		      &files[i % FILES]);
-}
-
-static const struct scene moves = {
-	.prepare = prepare_things,
-	.change = change_thing,
-	.right = thing_right,
-	.mapped = nowhere_mapped,
-};
-
-/*
- * Anonymous memory that gets and loses names, and is unmapped with them. Names
- * are one letter many times, and which one the address tells.
- */
-#define NAMED_PAGES	8
-#define NAME_MAX_LEN	79
-
-static char name_letter(uint64_t start)
-{
-	return 'a' + (start - region) / page / NAMED_PAGES % 26;
-}
-
-static bool set_name(uint64_t at, unsigned int len)
-{
-	char name[NAME_MAX_LEN + 1] = "";
-	uint64_t start = region + at * page;
-
-	memset(name, name_letter(start), len);
-	return !prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, page,
-		      len ? name : NULL);
-}
-
-static void prepare_names(void)
-{
-	uint64_t at;
-
-	/* The others stay unmapped, so that neighbours do not merge. */
-	for (at = 1; at < REGION_PAGES; at += NAMED_PAGES)
-		reserve_at(at, 1);
-}
-
-static void change_name(uint32_t *seed)
-{
-	unsigned int at = random_hot(seed, NAMED_PAGES) + 1;
-
-	if (!random_below(seed, 4)) {
-		unmap_at(at, 1);
-		reserve_at(at, 1);
-	}
-	must(set_name(at, random_below(seed, NAME_MAX_LEN + 1)));
-}
-
-static bool name_right(const struct seen *s)
-{
-	const struct procmap_query *q = &s->q;
-	const size_t before = strlen("[anon:"), after = strlen("]");
-	unsigned int i;
-
-	if ((q->vma_start - region) % (NAMED_PAGES * page) != page ||
-	    q->vma_end != q->vma_start + page || q->vma_flags || q->inode ||
-	    q->vma_offset || q->dev_major || q->dev_minor ||
-	    (s->with_names && q->build_id_size))
-		return false;
-	if (!s->with_names || !q->vma_name_size)
-		return true;
-	if (q->vma_name_size <= before + after + 1 ||
-	    q->vma_name_size > before + NAME_MAX_LEN + after + 1 ||
-	    strncmp(s->name, "[anon:", before) ||
-	    strcmp(s->name + q->vma_name_size - 1 - after, "]"))
-		return false;
-	for (i = before; i < q->vma_name_size - 1 - after; i++) {
-		if (s->name[i] != name_letter(q->vma_start))
-			return false;
-	}
-	return true;
-}
-
-static const struct scene names = {
-	.prepare = prepare_names,
-	.change = change_name,
-	.right = name_right,
+static const struct scene pairs = {
+	.prepare = prepare_pairs,
+	.change = change_pair,
+	.right = pair_right,
 	.mapped = nowhere_mapped,
 };
 
@@ -802,11 +844,18 @@ static const struct scene renames = {
 
 /*
  * A search through very many VMAs, in which the kernel may let the writer in,
- * must still find the only one that matches: the last one, which never changes.
+ * must find the only one that matches: the last one, which is now and then
+ * replaced by another version of it.
  */
-static const uint64_t last_flags = PROCMAP_QUERY_VMA_READABLE |
-				   PROCMAP_QUERY_VMA_WRITABLE |
-				   PROCMAP_QUERY_VMA_SHARED;
+#define SEARCH_FLAGS	(PROCMAP_QUERY_VMA_READABLE |	\
+			 PROCMAP_QUERY_VMA_WRITABLE |	\
+			 PROCMAP_QUERY_VMA_SHARED)
+
+static void map_last(unsigned int version)
+{
+	map_at(REGION_PAGES - 1, 1, SEARCH_FLAGS, version,
+	       &files[version % FILES]);
+}
 
 static void prepare_search(void)
 {
@@ -815,7 +864,7 @@ static void prepare_search(void)
 	reserve_at(0, REGION_PAGES - 1);
 	for (at = 0; at < REGION_PAGES - 1; at += 2)
 		protect_at(at, 1, PROT_READ);
-	map_at(REGION_PAGES - 1, 1, last_flags, 7, &files[0]);
+	map_last(0);
 }
 
 /* Splits, merges, unmaps. */
@@ -828,13 +877,18 @@ static void change_before(uint32_t *seed)
 		reserve_at(at, 1);
 	}
 	protect_at(at, 1, random_below(seed, 2) ? PROT_READ : PROT_NONE);
+	if (!random_below(seed, 4))
+		map_last(random_below(seed, VERSIONS));
 }
 
 static bool last_right(const struct seen *s)
 {
 	uint64_t end = region + REGION_PAGES * page;
+	unsigned int version = s->q.vma_offset / page;
 
-	return is_vma(s, end - page, end, last_flags, 7 * page, &files[0]);
+	return version < VERSIONS &&
+	       is_vma(s, end - page, end, SEARCH_FLAGS, version * page,
+		      &files[version % FILES]);
 }
 
 static const struct scene search = {
@@ -871,7 +925,7 @@ TEST_F_TIMEOUT(race, split_and_merge, TIMEOUT)
 {
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	run(&border_scene);
+	run(&blocks);
 	EXPECT_RACE_GOOD();
 }
 
@@ -887,10 +941,11 @@ TEST_F_TIMEOUT(race, name_memory, TIMEOUT)
 {
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	reserve_at(1, 1);
-	if (!set_name(1, 1))
+	reserve_at(0, 1);
+	if (!set_name(0, 1, 'a', 1))
 		SKIP(return, "names for anonymous memory: %s", strerror(errno));
-	run(&names);
+	unmap_at(0, 1);
+	run(&pairs);
 	EXPECT_RACE_GOOD();
 }
 

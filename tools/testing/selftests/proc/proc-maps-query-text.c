@@ -9,11 +9,13 @@
 #include <linux/aio_abi.h>
 #include <signal.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include "../kselftest_harness.h"
+#include "proc-maps-query-mount.h"
 #include "proc-maps-query.h"
 
 #ifndef PR_SET_VMA

@@ -275,12 +275,13 @@ static char *get_vdso(void)
 	return (char *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
 }
 
-static char *get_heap(void)
+/* Returns @size bytes of heap, from the start of a page on. */
+static char *get_heap(size_t size)
 {
-	char *heap = sbrk(page_size());
+	char *heap = sbrk(size + page_size());
 
 	must(heap != (void *)-1);
-	return heap;
+	return heap + (-to_u64(heap) & (page_size() - 1));
 }
 
 /* Finds the line of an address in this process's text. */
@@ -405,6 +406,49 @@ TEST_F(abi, other_commands_are_enotty)
 			TH_LOG("command %#x wrote to the struct", commands[i]);
 	}
 }
+
+#ifdef __x86_64__
+/* The system call of 32-bit programs, with pointers that they can have. */
+static int ioctl_compat(int fd, unsigned int command, void *arg)
+{
+	int ret;
+
+	asm volatile("int $0x80" : "=a" (ret) :
+		     "a" (54), "b" (fd), "c" (command), "d" (arg) :
+		     "r8", "r9", "r10", "r11", "memory", "cc");
+	return ret;
+}
+
+static bool has_compat_calls(int fd)
+{
+	pid_t pid = fork();
+	int status;
+
+	must(pid >= 0);
+	if (!pid)
+		_exit(ioctl_compat(fd, 0, NULL) != -ENOTTY);
+	must(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* The 32-bit build of this program would only find that there is no ioctl. */
+TEST_F(abi, compat_call_answers_alike)
+{
+	struct procmap_query expected, *q = (void *)
+		map_at((void *)0x20000000, self->page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (!has_compat_calls(self->fd))
+		SKIP(return, "compat_call_answers_alike: no 32-bit system calls");
+	ASSERT_EQ(0, query_at(self->fd, own_code(), 0, &expected));
+	memset(q, 0, sizeof(*q));
+	q->size = sizeof(*q);
+	q->query_addr = own_code();
+	ASSERT_EQ(0, ioctl_compat(self->fd, PROCMAP_QUERY, q));
+	EXPECT_EQ(0, memcmp(&expected, q, sizeof(*q)));
+	EXPECT_EQ(-EFAULT, ioctl_compat(self->fd, PROCMAP_QUERY, NULL));
+}
+#endif
 
 TEST_F(abi, other_proc_files_are_enotty)
 {
@@ -955,7 +999,7 @@ TEST_F(abi, not_file_backed_and_all_zero)
 	char local;
 
 	expect_file(_metadata, self->fd, "anonymous memory", anonymous, false);
-	expect_file(_metadata, self->fd, "heap", get_heap(), false);
+	expect_file(_metadata, self->fd, "heap", get_heap(1), false);
 	expect_file(_metadata, self->fd, "stack", &local, false);
 	if (get_vdso())
 		expect_file(_metadata, self->fd, "vDSO", get_vdso(), false);
@@ -1142,9 +1186,17 @@ TEST_F(abi, name_of_hugetlb)
 	expect_name(_metadata, self->fd, p, "/anon_hugepage" DELETED);
 }
 
+/* Three VMAs, if there was one: all of it is the heap. */
 TEST_F(abi, name_of_heap)
 {
-	expect_name(_metadata, self->fd, get_heap(), "[heap]");
+	char *heap = get_heap(3 * self->page);
+	size_t i;
+
+	expect_name(_metadata, self->fd, heap, "[heap]");
+	must(!mprotect(heap + self->page, self->page, PROT_READ));
+	for (i = 0; i < 3; i++)
+		expect_name(_metadata, self->fd, heap + i * self->page,
+			    "[heap]");
 }
 
 TEST_F(abi, name_of_stack)
@@ -1197,6 +1249,18 @@ TEST_F(abi, name_of_named_anonymous_memory)
 		snprintf(expected, sizeof(expected), "[anon:%s]", names[i]);
 		expect_name(_metadata, self->fd, p, expected);
 	}
+}
+
+/* What a user calls it does not hide what it is. */
+TEST_F(abi, name_of_named_heap)
+{
+	char *heap = get_heap(self->page);
+
+	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, (uintptr_t)heap, self->page,
+		  "not the heap"))
+		SKIP(return, "name_of_named_heap: PR_SET_VMA_ANON_NAME: %s",
+		     strerror(errno));
+	expect_name(_metadata, self->fd, heap, "[heap]");
 }
 
 /* A directory to make files in, which is the working directory. */
@@ -1642,6 +1706,105 @@ TEST_F(abi, input_fields_are_left_alone)
 		TH_LOG("vma_name_addr or build_id_addr changed");
 	EXPECT_TRUE(is_guard(c.before, sizeof(c.before)));
 	EXPECT_TRUE(is_guard(c.after, sizeof(c.after)));
+}
+
+/*
+ * References
+ */
+
+/* With every part of an answer, and every error that comes late. */
+static void ask_in_every_way(int fd, uint64_t addr)
+{
+	static const struct {
+		uint32_t name_size, id_size;
+		bool bad_buffers;
+	} ways[] = {
+		{ 0, 0, false }, { PATH_MAX, 0, false },
+		{ 0, BUILD_ID_MAX, false }, { PATH_MAX, BUILD_ID_MAX, false },
+		{ 1, BUILD_ID_MAX, false }, { PATH_MAX, 1, false },
+		{ PATH_MAX, 0, true }, { 0, BUILD_ID_MAX, true },
+		{ PATH_MAX, BUILD_ID_MAX, true },
+	};
+	struct procmap_query *q = (void *)map_anonymous(page_size(),
+							PROT_READ | PROT_WRITE);
+	struct call c;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		call_init(&c, addr, 0);
+		if (ways[i].name_size)
+			call_want_name(&c, ways[i].name_size);
+		if (ways[i].id_size)
+			call_want_build_id(&c, ways[i].id_size);
+		if (ways[i].name_size && ways[i].bad_buffers)
+			c.q.vma_name_addr = 8;
+		if (ways[i].id_size && ways[i].bad_buffers)
+			c.q.build_id_addr = 8;
+		must(!query(fd, &c.q) || errno == ENAMETOOLONG ||
+		     errno == EFAULT);
+	}
+	/* The struct cannot be written; there is no VMA. */
+	*q = c.q;
+	call_want_name(&c, PATH_MAX);
+	q->vma_name_addr = c.q.vma_name_addr;
+	must(!mprotect(q, page_size(), PROT_READ));
+	must(query(fd, q) == EFAULT);
+	must(query_at(fd, 0, 0, &c.q) == ENOENT);
+}
+
+/* A process that still has its address space can be asked. */
+TEST_F(abi, no_reference_to_the_mm_is_kept)
+{
+	pid_t pid = fork();
+	struct call c;
+	int fd;
+
+	must(pid >= 0);
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	fd = maps_open(pid);
+	must(fd >= 0);
+	ask_in_every_way(fd, own_code());
+	must(!kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0) == pid);
+	call_init(&c, own_code(), 0);
+	expect_error(_metadata, fd, ESRCH, &c, "of an exited process");
+	close(fd);
+}
+
+static void copy_own_program(int to)
+{
+	int from = open("/proc/self/exe", O_RDONLY);
+	char buf[4096];
+	ssize_t len;
+
+	must(from >= 0);
+	while ((len = read(from, buf, sizeof(buf))) > 0)
+		must(write(to, buf, len) == len);
+	must(!len);
+	close(from);
+}
+
+/* There can be no read lease while somebody can write to the file. */
+TEST_F(abi, no_reference_to_the_file_is_kept)
+{
+	int rw = make_memfd("reference"), ro = reopen_read_only(rw);
+	char *p;
+
+	copy_own_program(rw);
+	p = map_file(rw);
+	close(rw);
+	if (!fcntl(ro, F_SETLEASE, F_RDLCK) || errno != EAGAIN)
+		SKIP(return, "no_reference_to_the_file_is_kept: no leases: %s",
+		     strerror(errno));
+	ask_in_every_way(self->fd, to_u64(p));
+	must(!munmap(p, self->page));
+	EXPECT_EQ(0, fcntl(ro, F_SETLEASE, F_RDLCK))
+		TH_LOG("nobody has the file any more, but: %s",
+		       strerror(errno));
+	close(ro);
 }
 
 /*
