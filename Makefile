@@ -51,13 +51,18 @@ $(foreach base,$(bases),$(shell cd build/$(base)/series 2>/dev/null && \
 	rm -f $(filter-out $(notdir $(call series_of,$(base))),\
 	$(notdir $(wildcard build/$(base)/series/*)))))
 
-build/%.patch: $(parts) patches/expand
+build/%.patch: $(parts) patches/expand | patch-packages
 	@echo '  EXPAND  $@'
 	$(Q)mkdir -p $(@D)
 	$(Q)patches/expand patches/$(subst /series/,/,$*).patch.in > $@
 
 $(foreach base,$(bases),$(foreach patch,$(call series_of,$(base)),$(eval \
 $(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)))))
+
+# What needs no kernel needs only these.
+.PHONY: patch-packages
+patch-packages:
+	$(Q)qemu/install-packages git patchutils
 
 .PHONY: tree
 tree: $(build)/tree.stamp ## the base kernel with the series applied, in build/BASE/linux
