@@ -12,21 +12,18 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/fanotify.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <linux/if_packet.h>
-#include <linux/loop.h>
 #include "../kselftest_harness.h"
 #include "proc-maps-query.h"
 #include "proc-maps-query-elf.h"
+#include "proc-maps-query-mount.h"
 
 #define UNPRIVILEGED	65534
 
@@ -127,139 +124,34 @@ static int ask_in_child(int maps, const void *addr, struct answer *a)
 }
 
 /*
- * File systems. Each function returns NULL, or what is missing for it.
+ * File systems, mounted at one place and in use from there. Each function
+ * returns NULL, or what is missing for it.
  */
-
-static const char *missing(const char *what)
-{
-	static char text[256];
-
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
-	return text;
-}
-
-static const char *mount_here(const char *source, const char *type,
-			      const char *options)
-{
-	if (mount(source, MOUNT_POINT, type, 0, options))
-		return missing(type);
-	must(!chdir(MOUNT_POINT));
-	return NULL;
-}
 
 static const char *mount_tmpfs(void)
 {
-	mkdir(MOUNT_POINT, 0755);
-	return mount_here("tmpfs", "tmpfs", "mode=755");
+	return mount_at(MOUNT_POINT, "tmpfs", "tmpfs");
 }
 
-/* Its layers are on a tmpfs, which goes with it. */
+static const char *mount_disk(void)
+{
+	return mount_ext4(MOUNT_POINT);
+}
+
+/* Its layers are on a tmpfs below it, which goes with it. */
 static const char *mount_overlayfs(void)
 {
 	const char *lacks = mount_tmpfs();
 
 	if (lacks)
 		return lacks;
+	must(!chdir(MOUNT_POINT));
 	must(!mkdir("lower", 0755) && !mkdir("upper", 0755) &&
 	     !mkdir("work", 0755));
-	return mount_here("overlay", "overlay",
-			  "lowerdir=lower,upperdir=upper,workdir=work");
-}
-
-/*
- * Attaches the file to a loop device, which detaches itself when its last user
- * is gone. Returns the device's descriptor, or -1.
- */
-static int loop_attach(int file, char *path, size_t size)
-{
-	struct loop_config config = {
-		.fd = file,
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-	};
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int tries, nr, fd = -1;
-
-	/* Somebody else may take the free one first. */
-	for (tries = 0; control >= 0 && tries < 10; tries++) {
-		nr = ioctl(control, LOOP_CTL_GET_FREE);
-		snprintf(path, size, "/dev/loop%d", nr);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0 || !ioctl(fd, LOOP_CONFIGURE, &config))
-			break;
-		close(fd);
-		fd = -1;
-	}
-	if (control >= 0)
-		close(control);
-	return fd;
-}
-
-/* Of its own it waits for randomness, which a machine just started lacks. */
-#define MKE2FS_UUID	"70726f63-6d61-4073-8000-207175657279"
-
-/* Returns 0, or the exit status of mke2fs, or 127 if there is none. */
-static int make_ext4(int file)
-{
-	char path[64];
-	int status;
-	pid_t pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), file);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid) {
-		setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
-		execlp("mke2fs", "mke2fs", "-q", "-F", "-t", "ext4",
-		       "-O", "^has_journal", "-b", "4096", "-U", MKE2FS_UUID,
-		       "-E", "hash_seed=" MKE2FS_UUID, path, NULL);
-		_exit(127);
-	}
-	must(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
-}
-
-/* On a loop device on a memfd. */
-static const char *mount_ext4(void)
-{
-	int file = memfd_create("ext4", MFD_CLOEXEC);
-	const char *lacks;
-	char path[64];
-	int loop, err;
-
-	must(file >= 0 && !ftruncate(file, 16 << 20));
-	err = make_ext4(file);
-	if (err) {
-		errno = err == 127 ? ENOENT : EINVAL;
-		return missing("mke2fs -t ext4 (of e2fsprogs)");
-	}
-	loop = loop_attach(file, path, sizeof(path));
-	if (loop < 0)
-		return missing("loop device");
-	lacks = mount_here(path, "ext4", NULL);
-	close(loop);
-	close(file);
-	return lacks;
-}
-
-/* Puts the pages of the file out of memory. */
-static void evict(int fd)
-{
-	unsigned char in_memory[16];
-	void *addr = map(fd);
-	int tries, caches;
-
-	must(!fsync(fd));
-	for (tries = 0; tries < 10; tries++) {
-		must(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
-		must(!mincore(addr, 4096, in_memory));
-		if (!(in_memory[0] & 1))
-			break;
-		caches = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-		must(caches >= 0 && write(caches, "1", 1) == 1);
-		close(caches);
-	}
-	must(tries < 10);
-	unmap(addr);
+	if (mount("overlay", MOUNT_POINT, "overlay", 0,
+		  "lowerdir=lower,upperdir=upper,workdir=work"))
+		return missing("overlayfs");
+	return NULL;
 }
 
 FIXTURE(build_id) {
@@ -277,7 +169,7 @@ FIXTURE_VARIANT_ADD(build_id, tmpfs) {
 };
 
 FIXTURE_VARIANT_ADD(build_id, ext4) {
-	.mount = mount_ext4,
+	.mount = mount_disk,
 	.on_disk = true,
 };
 
@@ -298,15 +190,19 @@ FIXTURE(on_ext4) {
 
 static const char *set_up(const char *(*mount_it)(void), int *maps)
 {
+	const char *lacks;
+
 	*maps = maps_open(0);
 	if (!query_supported())
 		return "this kernel has no PROCMAP_QUERY";
 	if (geteuid())
 		return "must be root to mount file systems";
-	if (unshare(CLONE_NEWNS))
-		return missing("mount namespace");
-	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	return mount_it();
+	lacks = mount_privately();
+	if (!lacks)
+		lacks = mount_it();
+	if (!lacks)
+		must(!chdir(MOUNT_POINT));
+	return lacks;
 }
 
 /* Returns whether nothing holds the file system: a file not put, a mapping. */
@@ -343,7 +239,7 @@ FIXTURE_TEARDOWN(on_tmpfs)
 
 FIXTURE_SETUP(on_ext4)
 {
-	self->missing = set_up(mount_ext4, &self->maps);
+	self->missing = set_up(mount_disk, &self->maps);
 }
 
 FIXTURE_TEARDOWN(on_ext4)

@@ -11,10 +11,7 @@
  */
 #define _FILE_OFFSET_BITS 64
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +20,7 @@
 #include "../kselftest_harness.h"
 #include "proc-maps-query.h"
 #include "proc-maps-query-elf.h"
+#include "proc-maps-query-mount.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA		0x53564d41
@@ -346,14 +344,6 @@ static void reserve_at(uint64_t at, unsigned int pages)
 		  0) == addr);
 }
 
-static const char *missing(const char *what)
-{
-	static char text[256];
-
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
-	return text;
-}
-
 /* The first half of the files are memfds, the others are in our tmpfs. */
 static void make_file(unsigned int i)
 {
@@ -389,6 +379,7 @@ static void make_file(unsigned int i)
 
 static const char *set_up(void)
 {
+	const char *lacks;
 	unsigned int i;
 	void *addr;
 
@@ -396,12 +387,11 @@ static const char *set_up(void)
 		return "this kernel has no PROCMAP_QUERY";
 	if (geteuid())
 		return "must be root to mount a file system";
-	if (unshare(CLONE_NEWNS))
-		return missing("mount namespace");
-	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	mkdir("/tmp", 0755);
-	if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=755"))
-		return missing("tmpfs");
+	lacks = mount_privately();
+	if (!lacks)
+		lacks = mount_at("/tmp", "tmpfs", "tmpfs");
+	if (lacks)
+		return lacks;
 	for (i = 0; i < FILES; i++)
 		make_file(i);
 
@@ -611,6 +601,8 @@ static const struct scene blocks = {
  * Mappings that are made in one place, and grow and shrink in another one, where
  * each of them is moved over the one before: there, something is always mapped.
  * The offset tells which version it is; it may be in either place, at any size.
+ * Mainline, where it locks single VMAs for a query instead of the mm, is known to
+ * find nothing there while mremap() is between unmapping and moving.
  */
 #define PLACE_PAGES	8
 

@@ -162,9 +162,9 @@ static char *map(size_t size, int prot, int flags, int fd, off_t offset)
 	return p;
 }
 
-static int make_memfd(const char *name, unsigned int flags)
+static int make_memfd(const char *name)
 {
-	int fd = syscall(__NR_memfd_create, name, flags);
+	int fd = syscall(__NR_memfd_create, name, 0);
 
 	must(fd >= 0);
 	return fd;
@@ -179,7 +179,7 @@ static void not_tried(const char *what)
 /* Every combination of permissions, private and shared, with and without file. */
 static void map_permissions(size_t page)
 {
-	int fd = make_memfd("permissions", 0);
+	int fd = make_memfd("permissions");
 	int prot;
 
 	for (prot = 0; prot <= (PROT_READ | PROT_WRITE | PROT_EXEC); prot++) {
@@ -220,7 +220,7 @@ static void map_files(size_t page)
 static void map_split(size_t page)
 {
 	char *file = map(5 * page, PROT_READ, MAP_PRIVATE,
-			 make_memfd("split", 0), 5ULL << 30);
+			 make_memfd("split"), 5ULL << 30);
 	char *anonymous = map(5 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
 			      -1, 0);
 	char *heap = sbrk(3 * page);
@@ -261,14 +261,25 @@ static void map_sysv(size_t page)
 	must(!shmctl(id, IPC_RMID, NULL));
 }
 
-/* Not touched, so that there need not be a huge page. */
+/*
+ * Three huge pages of a memfd, the second one with other permissions. They are
+ * not touched, so that there need not be any.
+ */
 static void map_hugetlb(void)
 {
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
-			  MAP_NORESERVE;
+	int fd = syscall(__NR_memfd_create, "huge", MFD_HUGETLB);
+	struct stat st;
+	char *p;
 
-	if (mmap(NULL, 1, PROT_READ, flags, -1, 0) == MAP_FAILED)
+	if (fd < 0) {
 		not_tried("huge pages");
+		return;
+	}
+	must(!fstat(fd, &st));
+	p = map(3 * st.st_blksize, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd,
+		st.st_blksize);
+	must(!mprotect(p + st.st_blksize, st.st_blksize, PROT_NONE));
+	close(fd);
 }
 
 /* Mappings of the kernel's own files, which have no path. */
@@ -325,7 +336,7 @@ static void map_many(size_t page)
 	const size_t max = vmas_allowed();
 	const size_t n = max > MANY + 200 ? MANY : max - 200;
 	char *at = map(n * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = make_memfd("many", 0);
+	int fd = make_memfd("many");
 	size_t i;
 
 	for (i = 0; i < n; i++, at += page) {
@@ -401,19 +412,33 @@ static int open_smaps(pid_t pid)
 	return open(path, O_RDONLY);
 }
 
+static void end_child(pid_t pid)
+{
+	if (!pid)
+		return;
+	must(!kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0) == pid);
+}
+
+/* Opens the maps of the target's process, and reads them. */
+static void target_init(struct target *t)
+{
+	t->fd = maps_open(t->pid);
+	must(t->fd >= 0);
+	t->name = allocate(PATH_MAX);
+	text_allocate(&t->text);
+	/* Twice: the first may make the stack larger, and be wrong of "self". */
+	text_read(&t->text, t->fd);
+	text_read(&t->text, t->fd);
+}
+
 FIXTURE_SETUP(walk)
 {
 	strcpy(self->dir, "/tmp/proc-maps-query-text.XXXXXX");
 	must(mkdtemp(self->dir) && !chdir(self->dir));
 	if (variant->map)
 		self->target.pid = start_child(variant->map);
-	self->target.fd = maps_open(self->target.pid);
-	must(self->target.fd >= 0);
-	self->target.name = allocate(PATH_MAX);
-	text_allocate(&self->target.text);
-	/* Twice: the first may make the stack larger, and be wrong of "self". */
-	text_read(&self->target.text, self->target.fd);
-	text_read(&self->target.text, self->target.fd);
+	target_init(&self->target);
 	ASSERT_LE(variant->lines_min, self->target.text.n)
 		TH_LOG("too little to compare with");
 }
@@ -422,10 +447,7 @@ FIXTURE_TEARDOWN(walk)
 {
 	size_t i;
 
-	if (self->target.pid) {
-		must(!kill(self->target.pid, SIGKILL));
-		must(waitpid(self->target.pid, NULL, 0) == self->target.pid);
-	}
+	end_child(self->target.pid);
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		must(!unlink(files[i]) || errno == ENOENT);
 	must(!rmdir(self->dir));
@@ -620,21 +642,44 @@ TEST_F(walk, every_page_size)
 	close(smaps);
 }
 
+/* Elsewhere the major number of a device is mostly 0. */
+TEST(files_on_a_block_device)
+{
+	const char *lacks = geteuid() ? "root" : mount_privately();
+	struct target t;
+	bool seen = false;
+	size_t i;
+
+	if (!lacks)
+		lacks = mount_ext4("/tmp");
+	if (lacks)
+		SKIP(return, "files_on_a_block_device: needs %s", lacks);
+	must(!chdir("/tmp"));
+	t.pid = start_child(map_files);
+	target_init(&t);
+	for (i = 0; i < t.text.n; i++)
+		if (!strncmp(t.text.lines[i].name, "/tmp/", 5))
+			seen |= t.text.lines[i].q.dev_major;
+	EXPECT_TRUE(seen)
+		TH_LOG("no file is on a block device");
+	expect_walk(_metadata, &t, 0);
+	end_child(t.pid);
+}
+
 /* What the filters tell apart is there to be told apart. */
 TEST(every_combination_is_mapped)
 {
-	const pid_t child = start_child(map_permissions);
 	bool seen[PERMISSIONS + 1][2] = { { false, false } };
-	struct text text;
-	int fd = maps_open(child);
+	struct target t = { .pid = start_child(map_permissions) };
 	unsigned int flags;
 	size_t i;
 
-	must(fd >= 0);
-	text_allocate(&text);
-	text_read(&text, fd);
-	for (i = 0; i < text.n; i++)
-		seen[text.lines[i].q.vma_flags][has_file(&text.lines[i])] = true;
+	target_init(&t);
+	for (i = 0; i < t.text.n; i++) {
+		const struct line *line = &t.text.lines[i];
+
+		seen[line->q.vma_flags][has_file(line)] = true;
+	}
 	for (flags = 0; flags <= PERMISSIONS; flags++) {
 		EXPECT_TRUE(seen[flags][1])
 			TH_LOG("no file with flags %#x", flags);
@@ -643,8 +688,7 @@ TEST(every_combination_is_mapped)
 				TH_LOG("no anonymous memory with flags %#x",
 				       flags);
 	}
-	must(!kill(child, SIGKILL));
-	must(waitpid(child, NULL, 0) == child);
+	end_child(t.pid);
 }
 
 TEST_HARNESS_MAIN

@@ -732,16 +732,14 @@ static int to_prot(unsigned int flags)
 	       (flags & PROCMAP_QUERY_VMA_EXECUTABLE ? PROT_EXEC : 0);
 }
 
-/* A file mapped shared, but opened for reading only, can never be written to. */
-static int reopen_read_only(int fd)
+static int reopen(int fd, int flags)
 {
 	char path[64];
-	int ro;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ro = open(path, O_RDONLY);
-	must(ro >= 0);
-	return ro;
+	fd = open(path, flags);
+	must(fd >= 0);
+	return fd;
 }
 
 #define REGIONS_MAX	64
@@ -754,12 +752,14 @@ static int reopen_read_only(int fd)
 static size_t map_regions(struct region *regions)
 {
 	const int rw = make_memfd("regions");
+	/* Mapped shared, it can never become writable: "s" all the same. */
+	const int ro = reopen(rw, O_RDONLY);
 	const struct {
 		int flags, fd;
 		bool has_file, read_only;
 	} kinds[] = {
 		{ MAP_PRIVATE | MAP_ANONYMOUS, -1, false, false },
-		{ MAP_SHARED, reopen_read_only(rw), true, true },
+		{ MAP_SHARED, ro, true, true },
 		{ MAP_PRIVATE, rw, true, false },
 		{ MAP_SHARED | MAP_ANONYMOUS, -1, true, false },
 		{ MAP_SHARED, rw, true, false },
@@ -917,7 +917,7 @@ TEST_F(abi, shared_is_what_the_text_shows)
 {
 	int rw = make_memfd("shared");
 	char *p = map_at(NULL, self->page, PROT_READ, MAP_SHARED,
-			 reopen_read_only(rw), 0);
+			 reopen(rw, O_RDONLY), 0);
 	const uint64_t perms = PROCMAP_QUERY_VMA_READABLE |
 			       PROCMAP_QUERY_VMA_SHARED;
 	struct procmap_query q;
@@ -1787,13 +1787,14 @@ static void copy_own_program(int to)
 	close(from);
 }
 
-/* There can be no read lease while somebody can write to the file. */
+/* There can be no read lease on a file that is still open for writing. */
 TEST_F(abi, no_reference_to_the_file_is_kept)
 {
-	int rw = make_memfd("reference"), ro = reopen_read_only(rw);
+	const int memfd = make_memfd("reference");
+	const int ro = reopen(memfd, O_RDONLY), rw = reopen(memfd, O_RDWR);
 	char *p;
 
-	copy_own_program(rw);
+	copy_own_program(memfd);
 	p = map_file(rw);
 	close(rw);
 	if (!fcntl(ro, F_SETLEASE, F_RDLCK) || errno != EAGAIN)
@@ -1802,7 +1803,7 @@ TEST_F(abi, no_reference_to_the_file_is_kept)
 	ask_in_every_way(self->fd, to_u64(p));
 	must(!munmap(p, self->page));
 	EXPECT_EQ(0, fcntl(ro, F_SETLEASE, F_RDLCK))
-		TH_LOG("nobody has the file any more, but: %s",
+		TH_LOG("not mapped any more, but still open: %s",
 		       strerror(errno));
 	close(ro);
 }
