@@ -139,7 +139,7 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh
 		qemu/demo.sh=/demo/demo.sh \
 		$(foreach program,bash readelf addr2line,$(shell \
 			command -v $(program))=/usr/bin/$(program)) \
-		/usr/lib/locale/C.utf8=/usr/lib/locale/C.utf8 \
+		$(foreach dir,$(wildcard /usr/lib/locale/C.*),$(dir)=$(dir)) \
 		$$(PATH=$$PATH:/sbin command -v mke2fs)=/usr/sbin/mke2fs
 
 # What is done with it
@@ -161,6 +161,7 @@ test: $(bootable) ## run the selftests in the VM; TESTS="NAME..." only those
 
 .PHONY: shell
 shell: $(bootable) ## boot the VM to a prompt; exit ends it
+	@echo '  SHELL   procmap is there, the tests in /proc-tests; exit ends the VM'
 	$(Q)qemu/boot -i $(boot) /bin/sh -l
 
 # Only in the debug kernel
