@@ -28,13 +28,13 @@ struct elf_window {
 /* Where the program headers are. */
 struct elf_headers {
 	bool is_64bit;
+	size_t entry_size;	/* bytes of one */
 	u64 offset;		/* in the file, at most LLONG_MAX */
 	unsigned int nr;
 };
 
 /* What is needed of a program header of either class, in bytes. */
 struct elf_segment {
-	u32 type;
 	u64 offset;
 	u64 size;		/* in the file */
 	u64 align;
@@ -46,7 +46,8 @@ static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
 	       size <= w->len - (pos - w->pos);
 }
 
-static void elf_window_move(struct elf_window *w, u64 pos)
+/* Not inline: what it needs on the stack would burden every look. */
+static noinline void elf_window_move(struct elf_window *w, u64 pos)
 {
 	loff_t from = pos;
 	ssize_t len;
@@ -69,7 +70,8 @@ static void elf_window_move(struct elf_window *w, u64 pos)
 
 /*
  * Returns the @size bytes of the file from @pos on, of any alignment, which stay
- * until the next call; NULL if they are not there or cannot be read.
+ * until the next call; NULL if they are not there, or the file system does not
+ * return them.
  */
 static const void *elf_window_get(struct elf_window *w, u64 pos, size_t size)
 {
@@ -81,75 +83,69 @@ static const void *elf_window_get(struct elf_window *w, u64 pos, size_t size)
 	return w->buf + (pos - w->pos);
 }
 
+/* An ELF header of either class. */
+union elf_header {
+	u8 ident[EI_NIDENT];
+	struct elf32_hdr elf32;
+	struct elf64_hdr elf64;
+};
+
 static bool elf_headers_init(struct elf_headers *h, u16 type, u64 offset,
 			     u16 nr)
 {
-	if (type != ET_EXEC && type != ET_DYN)
-		return false;
-	if (offset > LLONG_MAX)
-		return false;
 	h->offset = offset;
 	h->nr = nr;
-	return true;
+	return (type == ET_EXEC || type == ET_DYN) && offset <= LLONG_MAX;
 }
 
 /* Returns whether the file is an ELF image whose headers can be understood. */
 static bool elf_get_headers(struct elf_window *w, struct elf_headers *h)
 {
-	const u8 *ident = elf_window_get(w, 0, EI_NIDENT);
+	/* No image is as short as one header of the 64-bit class. */
+	const union elf_header *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
 
-	if (!ident || memcmp(ident, ELFMAG, SELFMAG) ||
-	    ident[EI_DATA] != ELF_DATA)
+	if (!ehdr || memcmp(ehdr->ident, ELFMAG, SELFMAG) ||
+	    ehdr->ident[EI_DATA] != ELF_DATA)
 		return false;
 
-	h->is_64bit = ident[EI_CLASS] == ELFCLASS64;
-	if (h->is_64bit) {
-		const struct elf64_hdr *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
-
-		return ehdr && ehdr->e_phentsize == sizeof(struct elf64_phdr) &&
-		       elf_headers_init(h, ehdr->e_type, ehdr->e_phoff,
-					ehdr->e_phnum);
+	switch (ehdr->ident[EI_CLASS]) {
+	case ELFCLASS32:
+		h->is_64bit = false;
+		h->entry_size = sizeof(struct elf32_phdr);
+		return ehdr->elf32.e_phentsize == h->entry_size &&
+		       elf_headers_init(h, ehdr->elf32.e_type,
+					ehdr->elf32.e_phoff,
+					ehdr->elf32.e_phnum);
+	case ELFCLASS64:
+		h->is_64bit = true;
+		h->entry_size = sizeof(struct elf64_phdr);
+		return ehdr->elf64.e_phentsize == h->entry_size &&
+		       elf_headers_init(h, ehdr->elf64.e_type,
+					ehdr->elf64.e_phoff,
+					ehdr->elf64.e_phnum);
+	default:
+		return false;
 	}
-	if (ident[EI_CLASS] == ELFCLASS32) {
-		const struct elf32_hdr *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
-
-		return ehdr && ehdr->e_phentsize == sizeof(struct elf32_phdr) &&
-		       elf_headers_init(h, ehdr->e_type, ehdr->e_phoff,
-					ehdr->e_phnum);
-	}
-	return false;
 }
 
-/* Reads program header @i. Returns whether there is one. */
-static bool elf_get_segment(struct elf_window *w, const struct elf_headers *h,
-			    unsigned int i, struct elf_segment *seg)
+static void elf_copy_segment(const struct elf_headers *h, const void *from,
+			     struct elf_segment *seg)
 {
-	const void *from;
-
 	if (h->is_64bit) {
 		struct elf64_phdr phdr;
 
-		from = elf_window_get(w, h->offset + i * sizeof(phdr),
-				      sizeof(phdr));
-		if (!from)
-			return false;
 		memcpy(&phdr, from, sizeof(phdr));
-		*seg = (struct elf_segment) {
-			phdr.p_type, phdr.p_offset, phdr.p_filesz, phdr.p_align
-		};
+		seg->offset = phdr.p_offset;
+		seg->size = phdr.p_filesz;
+		seg->align = phdr.p_align;
 	} else {
 		struct elf32_phdr phdr;
 
-		from = elf_window_get(w, h->offset + i * sizeof(phdr),
-				      sizeof(phdr));
-		if (!from)
-			return false;
 		memcpy(&phdr, from, sizeof(phdr));
-		*seg = (struct elf_segment) {
-			phdr.p_type, phdr.p_offset, phdr.p_filesz, phdr.p_align
-		};
+		seg->offset = phdr.p_offset;
+		seg->size = phdr.p_filesz;
+		seg->align = phdr.p_align;
 	}
-	return true;
 }
 
 /*
@@ -217,13 +213,17 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 	if (!elf_get_headers(w, &h))
 		return 0;
 	for (i = 0; i < h.nr; i++) {
+		const u64 pos = h.offset + i * h.entry_size;
+		const void *phdr = elf_window_get(w, pos, h.entry_size);
 		struct elf_segment seg;
 		u32 size;
 
-		if (!elf_get_segment(w, &h, i, &seg))
+		if (!phdr)
 			return 0;
-		if (seg.type != PT_NOTE)
+		/* The type comes first in both classes. */
+		if (get_unaligned((const u32 *)phdr) != PT_NOTE)
 			continue;
+		elf_copy_segment(&h, phdr, &seg);
 		size = elf_find_build_id(w, &seg, build_id);
 		if (size)
 			return size;
@@ -232,12 +232,17 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 }
 
 /*
- * The read of a device may have side effects, and __kernel_read() warns about
- * files that it cannot read: whoever maps such a file could fill the log.
+ * A read may have side effects: that of a device, and in sysfs, where a regular
+ * file may be the registers of one. Such file systems say that they hold no
+ * programs. And __kernel_read() warns about files that it cannot read: whoever
+ * maps one could fill the log.
  */
 static bool elf_file_readable(const struct file *file)
 {
-	return S_ISREG(file_inode(file)->i_mode) &&
+	const struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) &&
+	       !(inode->i_sb->s_iflags & SB_I_NOEXEC) &&
 	       (file->f_mode & FMODE_READ) &&
 	       file->f_op->read_iter && !file->f_op->read;
 }
@@ -251,7 +256,8 @@ static bool elf_file_readable(const struct file *file)
  *
  * Reads the file as far as it is needed: sleeps, and must not be called with a
  * lock held that a page fault or a file system takes. Trusts nothing in the
- * file. ELF of both classes, in the kernel's byte order.
+ * file. ELF of both classes, in the kernel's byte order. A file opened O_DIRECT
+ * may not take the reads of the kernel: it has no build ID then.
  *
  * Return: 0 on success, -EINVAL if there is no build ID, -ENOMEM, or the error
  * of a read that failed.

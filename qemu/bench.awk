@@ -137,7 +137,7 @@ function growth_table(unit, operation, what, only_ours,    i, k, v) {
 # What was measured beside something, as times of what it takes beside @alone.
 function disturb_table(operation, alone, besides,    i, j, k, n, list, base, part) {
 	cell(operation ", times that beside " alone)
-	cell("median")
+	cell("mean")
 	cell("99 %")
 	cell("worst")
 	end_head()
@@ -150,7 +150,7 @@ function disturb_table(operation, alone, besides,    i, j, k, n, list, base, par
 			split(held[kernel[k], operation, list[i]], part, "\t")
 			cell(title[k] ": beside " list[i])
 			for (j = 1; j <= 3; j++)
-				cell(sprintf("%.1f", part[j] / base[j]))
+				cell(base[j] ? sprintf("%.1f", part[j] / base[j]) : "")
 			end_row()
 		}
 	}
@@ -185,7 +185,7 @@ END {
 	}
 
 	printf "### Threads: nanoseconds a query (%s, 2 CPUs)\n\n", accel
-	print "What can be compared is the figures of one line.\n"
+	print "Only the figures of one line can be compared.\n"
 	growth_table("ns", "point, one descriptor", "threads", 0)
 	growth_table("ns", "point, a descriptor each", "threads", 0)
 

@@ -19,7 +19,7 @@ endif
 
 bench_ready := $(obj).stamp $(guest)/bench-initramfs
 
-.PHONY: bench bench-check bench-accept
+.PHONY: bench bench-check bench-accept bench-profile
 bench: $(bench_ready) $(peer_stamps) ## measure ours, Debian's 6.12 and PEER=DIR: build/bench/results.md
 	$(Q)qemu/bench run $(bench) $(guest)/bench-initramfs ours=$(obj) \
 		$(foreach peer,$(peers),$(peer)=build/$(peer)/kernel)
@@ -29,6 +29,10 @@ bench-check: $(bench_ready) ## fail if a query takes 3% more instructions than i
 
 bench-accept: $(bench_ready) ## write bench.expected anew, from what is measured
 	$(Q)qemu/bench accept $(bench) $(guest)/bench-initramfs $(obj)
+
+bench-profile: $(bench_ready) ## the instructions of a query, function by function (FUNCTION=NAME: one by one)
+	$(Q)qemu/profile-query $(obj) $(guest)/bench-initramfs \
+		$(guest)/proc-tests/proc-maps-query-bench $(FUNCTION)
 
 $(guest)/bench-initramfs: qemu/mkinitramfs $(guest)/gen_init_cpio $(guest)/init \
 		$(guest)/proc-tests.stamp

@@ -146,13 +146,19 @@ static void set_window_size(int fd)
 	unsetenv("window");
 }
 
-/* What is written there is read by programs and by a terminal in raw mode. */
+/*
+ * What is written there is read by programs and by a terminal in raw mode. It is
+ * this program's controlling terminal, for job control, and not the command's: at
+ * the end of a session the kernel throws away what has not come out yet.
+ */
 static void open_terminal(void)
 {
 	struct termios mode;
-	int fd = open(TERMINAL, O_RDWR | O_NOCTTY);
+	int fd;
 
-	if (fd < 0 || tcgetattr(fd, &mode))
+	setsid();	/* may be so from the start */
+	fd = open(TERMINAL, O_RDWR | O_NOCTTY);
+	if (fd < 0 || ioctl(fd, TIOCSCTTY, 1) || tcgetattr(fd, &mode))
 		die(TERMINAL);
 	mode.c_oflag &= ~ONLCR;
 	if (tcsetattr(fd, TCSANOW, &mode))
@@ -164,11 +170,14 @@ static void open_terminal(void)
 		close(fd);
 }
 
-static noreturn void exec_command(char **argv)
+/* In a process group of its own, in the foreground. */
+static noreturn void exec_command(char * const *argv)
 {
-	/* A session with a terminal of its own, for job control. */
-	if (setsid() < 0 || ioctl(0, TIOCSCTTY, 1))
-		die(TERMINAL);
+	signal(SIGTTOU, SIG_IGN);
+	if (setpgid(0, 0) || tcsetpgrp(0, getpid()))
+		die("foreground");
+	signal(SIGTTOU, SIG_DFL);
+
 	execvp(argv[0], argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -180,7 +189,7 @@ static int exit_status(int status)
 				     WEXITSTATUS(status);
 }
 
-static int run(char **argv)
+static int run(char * const *argv)
 {
 	int status;
 	pid_t pid, child = fork();
@@ -230,7 +239,9 @@ static int report_leaks(void)
 /* Where the kernel counts coverage. */
 static int hand_out_coverage(void)
 {
-	char *argv[] = { "/usr/bin/hand-out-coverage.sh", NULL };
+	static char * const argv[] = {
+		"/usr/bin/hand-out-coverage.sh", NULL
+	};
 
 	return access(GCOV, F_OK) ? 0 : run(argv);
 }

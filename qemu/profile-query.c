@@ -13,21 +13,24 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-struct qemu_plugin_tb;
+struct qemu_plugin_tb;		/* a block of instructions */
 struct qemu_plugin_insn;
+
+typedef void (*translation_fn)(uint64_t id, struct qemu_plugin_tb *tb);
+typedef void (*execution_fn)(unsigned int cpu, void *data);
 
 enum { QEMU_PLUGIN_CB_NO_REGS };
 
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
-						 size_t i);
+struct qemu_plugin_insn *
+qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-		void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, translation_fn fn);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-		void (*cb)(unsigned int cpu, void *data), int flags, void *data);
+					    execution_fn fn, int flags,
+					    void *data);
 
 EXPORT int qemu_plugin_version = 1;
 
@@ -61,11 +64,12 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
 
 	for (i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		execution_fn fn = is_mark(insn) ? on_mark : on_instruction;
 		void *addr = (void *)qemu_plugin_insn_vaddr(insn);
 
-		qemu_plugin_register_vcpu_insn_exec_cb(insn,
-			is_mark(insn) ? on_mark : on_instruction,
-			QEMU_PLUGIN_CB_NO_REGS, addr);
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, fn,
+						       QEMU_PLUGIN_CB_NO_REGS,
+						       addr);
 	}
 }
 

@@ -15,19 +15,23 @@
 					 PROCMAP_QUERY_FILE_BACKED_VMA)
 
 /*
- * Bytes for a name that is not a path, with its NUL. The longest is what a user
- * may call anonymous memory: 79 bytes, and brackets around them.
+ * Bytes for a name on the stack, with its NUL: any that is not a path (the longest
+ * is what a user may call anonymous memory, 79 bytes and brackets around them),
+ * and most paths.
  */
-#define PROCMAP_LABEL_MAX		128
+#define PROCMAP_SHORT_NAME		256
 
-/* What a query has found out so far; query_release() ends it. */
+/* VMAs that a search skips before it looks whether someone waits. */
+#define PROCMAP_SKIP_BATCH		32
+
+/* What a query has found out so far. */
 struct procmap_answer {
 	struct procmap_query out;	/* of this, the fields that are output */
 	struct file *file;		/* reference, or NULL if not needed */
-	const char *name;		/* in @label or @path; NULL: not known */
-	char *path;			/* allocated, or NULL */
+	const char *name;		/* in @short_name or @path, or NULL */
+	char *path;			/* from __getname(), or NULL */
 	unsigned char build_id[BUILD_ID_SIZE_MAX];
-	char label[PROCMAP_LABEL_MAX];
+	char short_name[PROCMAP_SHORT_NAME];
 };
 
 /* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
@@ -43,6 +47,7 @@ static int query_copy_in(struct procmap_query *query,
 	if (size < offsetofend(struct procmap_query, query_addr))
 		return -EINVAL;
 
+	/* Nearly every caller knows the same struct: spare it the loops. */
 	if (size == sizeof(*query)) {
 		if (copy_from_user(query, uquery, sizeof(*query)))
 			return -EFAULT;
@@ -96,12 +101,18 @@ static u64 query_from_vm_flags(unsigned long vm_flags)
 }
 
 /*
- * Lets a writer in, another task run, or this one die. Called with the mmap
- * lock held; returns 0 with it held again, or -EINTR without.
+ * Gives a waiting writer the chance to take the mmap lock, and another task the
+ * CPU. Called with the lock held; returns 0 with it held again, or -EINTR without
+ * if a fatal signal came.
  */
 static int query_yield_mmap_lock(struct mm_struct *mm)
 {
+	bool contended = mmap_lock_is_contended(mm);
+
 	mmap_read_unlock(mm);
+	/* A reader that comes back at once takes it from the writer it woke. */
+	if (contended)
+		usleep_range(20, 100);
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -122,9 +133,9 @@ static bool query_matches(const struct vm_area_struct *vma,
 }
 
 /*
- * Finds the first VMA at or above @addr that matches. Gives way to whoever waits
- * for the mmap lock while it skips others, and goes on from the address that it
- * had reached, so that a scan of any length holds up nobody.
+ * Finds the first VMA at or above @addr that matches. While it skips others it
+ * yields the mmap lock to whoever waits for it, and goes on from the address that
+ * it had reached.
  *
  * Called with the mmap lock held. Returns the VMA with the lock held; NULL with
  * the lock held; ERR_PTR(-EINTR) without.
@@ -136,11 +147,13 @@ static struct vm_area_struct *query_next_vma(struct mm_struct *mm,
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
+	unsigned int skipped = 0;
 
 	while ((vma = vma_next(&vmi))) {
 		if (query_matches(vma, vm_flags, file_backed))
 			return vma;
-		if (query_should_yield(mm)) {
+		if (++skipped % PROCMAP_SKIP_BATCH == 0 &&
+		    query_should_yield(mm)) {
 			addr = vma->vm_end;
 			if (query_yield_mmap_lock(mm))
 				return ERR_PTR(-EINTR);
@@ -165,7 +178,7 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	/* A 32-bit kernel must not answer for the low half of an address. */
 	if (addr != query->query_addr)
 		return ERR_PTR(-ENOENT);
-	if (mmap_read_lock_killable(mm))
+	if (!mmap_read_trylock(mm) && mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
 
 	/* A walk mostly goes on inside a VMA too: look there first. */
@@ -185,24 +198,32 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	return vma;
 }
 
+/* Bytes of the caller's buffer for the name that are used. */
+static size_t query_name_max(const struct procmap_query *query)
+{
+	return min_t(size_t, query->vma_name_size, PATH_MAX);
+}
+
 /*
  * Copies the name of @vma if it is a text; a path is left to query_get_path().
  * Returns 0 or -ENAMETOOLONG. The mmap lock is held.
  */
 static int query_copy_label(struct vm_area_struct *vma,
+			    const struct procmap_query *query,
 			    struct procmap_answer *answer)
 {
+	size_t size = min_t(size_t, query_name_max(query), PROCMAP_SHORT_NAME);
 	struct vma_label label;
 	int len;
 
 	vma_get_label(vma, &label);
 	if (!label.text)
 		return 0;
-	len = snprintf(answer->label, sizeof(answer->label), "%s%s%s",
-		       label.prefix, label.text, label.suffix);
-	if (len >= sizeof(answer->label))
+	len = snprintf(answer->short_name, size, "%s%s%s", label.prefix,
+		       label.text, label.suffix);
+	if (len >= size)
 		return -ENAMETOOLONG;
-	answer->name = answer->label;
+	answer->name = answer->short_name;
 	answer->out.vma_name_size = len + 1;
 	return 0;
 }
@@ -229,7 +250,7 @@ static int query_copy_vma(struct vm_area_struct *vma,
 	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
 	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
 
-	if (query->vma_name_size && query_copy_label(vma, answer))
+	if (query->vma_name_size && query_copy_label(vma, query, answer))
 		return -ENAMETOOLONG;
 	if (file && (query->vma_name_size || query->build_id_size))
 		answer->file = get_file(file);
@@ -254,35 +275,40 @@ static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
 		err = query_copy_vma(vma, query, answer);
 		mmap_read_unlock(mm);
 	}
-	mmput(mm);
+	/* Should it be the last user, it is not for the caller to tear it down. */
+	mmput_async(mm);
 	return err;
 }
 
-/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
-static int query_get_path(struct procmap_answer *answer, size_t size)
+/* Finds the path in @size bytes at @buf. Returns 0 or -ENAMETOOLONG. */
+static int query_get_path_in(struct procmap_answer *answer, char *buf,
+			     size_t size)
 {
-	char *name;
+	char *name = d_path(&answer->file->f_path, buf, size);
 
-	answer->path = kmalloc(size, GFP_KERNEL);
-	if (!answer->path)
-		return -ENOMEM;
-	name = d_path(&answer->file->f_path, answer->path, size);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	answer->name = name;
-	answer->out.vma_name_size = answer->path + size - name;
+	answer->out.vma_name_size = buf + size - name;
 	return 0;
 }
 
 /* Returns 0, -ENAMETOOLONG or -ENOMEM. */
-static int query_get_name(const struct procmap_query *query,
+static int query_get_path(const struct procmap_query *query,
 			  struct procmap_answer *answer)
 {
-	size_t size = min_t(size_t, query->vma_name_size, PATH_MAX);
+	size_t size = query_name_max(query);
 
-	if (answer->file && !answer->name)
-		return query_get_path(answer, size);
-	return answer->out.vma_name_size > size ? -ENAMETOOLONG : 0;
+	if (size <= PROCMAP_SHORT_NAME)
+		return query_get_path_in(answer, answer->short_name, size);
+
+	/* Most paths are short: allocate only for one that is not. */
+	if (!query_get_path_in(answer, answer->short_name, PROCMAP_SHORT_NAME))
+		return 0;
+	answer->path = __getname();
+	if (!answer->path)
+		return -ENOMEM;
+	return query_get_path_in(answer, answer->path, size);
 }
 
 /* Returns 0, -ENAMETOOLONG or -ENOMEM. */
@@ -307,9 +333,9 @@ static int query_file(const struct procmap_query *query,
 {
 	int err = 0;
 
-	if (query->vma_name_size)
-		err = query_get_name(query, answer);
-	if (!err && query->build_id_size && answer->file)
+	if (query->vma_name_size && !answer->name)
+		err = query_get_path(query, answer);
+	if (!err && query->build_id_size)
 		err = query_get_build_id(query, answer);
 	return err;
 }
@@ -325,11 +351,20 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	void __user *to = &uquery->vma_start;
 	unsigned long left;
 
-	left = copy_to_user(to, &out->vma_start, size);
-	/* If only the page behind cannot be written, undo the one before. */
-	if (left)
-		left += copy_to_user(to, &query->vma_start, size - left);
-	return left ? -EFAULT : 0;
+	/* A size that is constant need not be checked against the stack. */
+	if (size >= end - first)
+		left = copy_to_user(to, &out->vma_start, end - first);
+	else
+		left = copy_to_user(to, &out->vma_start, size);
+	if (!left)
+		return 0;
+
+	/*
+	 * If only the page behind cannot be written, undo what was written of
+	 * the one before. Where that fails it is gone, and nobody sees it.
+	 */
+	left = copy_to_user(to, &query->vma_start, size - left);
+	return -EFAULT;
 }
 
 /* Returns 0, or -EFAULT with the caller's struct as it was. */
@@ -350,16 +385,11 @@ static int query_copy_out(const struct procmap_query *query,
 	return query_copy_out_fields(query, out, uquery);
 }
 
-static void query_release(struct procmap_answer *answer)
-{
-	kfree(answer->path);
-	if (answer->file)
-		fput(answer->file);
-}
-
 /*
- * Serves one PROCMAP_QUERY. What takes long (path, build ID, user memory) comes
- * when neither the mmap lock nor a reference on the mm is held any more.
+ * Serves one PROCMAP_QUERY. What takes long comes when neither the mmap lock nor
+ * a reference on the mm is held any more: path and build ID with a reference on
+ * the file alone, and access to user memory, which may wait for as long as the
+ * caller likes, with nothing of the target's.
  */
 static int do_procmap_query(struct mm_struct *mm,
 			    struct procmap_query __user *uquery)
@@ -379,11 +409,16 @@ static int do_procmap_query(struct mm_struct *mm,
 	answer.out.build_id_size = 0;
 
 	err = query_mm(mm, &query, &answer);
-	if (!err)
+	if (err)
+		return err;
+	if (answer.file) {
 		err = query_file(&query, &answer);
+		fput(answer.file);
+	}
 	if (!err)
 		err = query_copy_out(&query, &answer, uquery);
-	query_release(&answer);
+	if (answer.path)
+		__putname(answer.path);
 	return err;
 }
 

@@ -83,12 +83,12 @@ enum procmap_query_flags {
  *	out: bytes written, the terminating NUL included, 0 if the mapping has
  *	no name. At most PATH_MAX bytes of the buffer are used
  * @build_id_size: in: bytes of the buffer at @build_id_addr, 0 for no build ID;
- *	out: bytes written, 1 to 20, 0 if the file has no build ID that can be
- *	read
+ *	out: bytes written, 1 to 20, 0 if the file has no build ID or it could
+ *	not be read this time
  * @vma_name_addr: in: address of a buffer for the name, or 0. The name is the
  *	text file's without the escaping: a newline stands for itself. " (deleted)"
- *	follows the path of an unlinked file; names that are not paths are in
- *	brackets
+ *	follows the path of an unlinked file; a mapping without a file has its
+ *	name in brackets
  * @build_id_addr: in: address of a buffer for the build ID, or 0: the GNU build
  *	ID note of the ELF file that is mapped
  *

@@ -53,7 +53,7 @@
 #define ROUND_NS	300000000
 #define ROUNDS		10
 #define SAMPLES_MAX	500000
-#define KILLS		50
+#define KILLS		10	/* in each round */
 
 #define EXECUTABLE_FILE	(PROCMAP_QUERY_VMA_EXECUTABLE |	\
 			 PROCMAP_QUERY_FILE_BACKED_VMA)
@@ -1068,48 +1068,52 @@ static int compare(const void *a, const void *b)
 }
 
 struct spread {
-	uint64_t median, most, worst;	/* "most" are 99 % */
+	uint64_t mean, most, worst;	/* "most" are 99 % */
 };
 
 static struct spread spread_of(uint32_t *ns, unsigned int nr)
 {
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		sum += ns[i];
 	qsort(ns, nr, sizeof(*ns), compare);
-	return (struct spread) { ns[nr / 2], ns[nr * 99ull / 100], ns[nr - 1] };
+	return (struct spread) { sum / nr, ns[nr * 99ull / 100], ns[nr - 1] };
 }
 
-static void print_spread(const char *operation, const char *beside,
-			 const struct spread *s)
-{
-	printf("%s\t%s\t%llu\t%llu\t%llu\n", operation, beside,
-	       (unsigned long long)s->median, (unsigned long long)s->most,
-	       (unsigned long long)s->worst);
-	fflush(stdout);
-}
-
-static void look_for_one_round(struct bench *b, void (*look)(struct bench *b))
-{
-	writer->asked++;
-	while (writer->asked != writer->done)
-		look(b);
-}
+/* Does one round of something. Returns how long each time took. */
+typedef struct spread (*round_fn)(struct bench *b, void (*work)(struct bench *b));
 
 /* The least of several rounds: what else the machine does only ever adds. */
-static void disturb_by(struct bench *b, const char *name,
-		       void (*look)(struct bench *b))
+static void measure_rounds(struct bench *b, const char *operation,
+			   const char *beside, round_fn round,
+			   void (*work)(struct bench *b))
 {
 	struct spread least = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		struct spread s;
+		struct spread s = round(b, work);
 
-		look_for_one_round(b, look);
-		s = spread_of(writer->ns, writer->samples);
-		least.median = min_u64(least.median, s.median);
+		least.mean = min_u64(least.mean, s.mean);
 		least.most = min_u64(least.most, s.most);
 		least.worst = min_u64(least.worst, s.worst);
 	}
-	print_spread("mmap + munmap", name, &least);
+	printf("%s\t%s\t%llu\t%llu\t%llu\n", operation, beside,
+	       (unsigned long long)least.mean, (unsigned long long)least.most,
+	       (unsigned long long)least.worst);
+	fflush(stdout);
+}
+
+/* The target maps and unmaps, while @look is done all the time. */
+static struct spread write_while(struct bench *b,
+				 void (*look)(struct bench *b))
+{
+	writer->asked++;
+	while (writer->asked != writer->done)
+		look(b);
+	return spread_of(writer->ns, writer->samples);
 }
 
 static void compute(struct bench *b)
@@ -1136,21 +1140,20 @@ static uint32_t kill_one(struct bench *b, void (*work)(struct bench *b))
 	return min_u64(now() - start, UINT32_MAX);
 }
 
-static void measure_kill(struct bench *b, const char *name,
-			 void (*work)(struct bench *b))
+static struct spread kill_while(struct bench *b, void (*work)(struct bench *b))
 {
-	struct spread spread;
 	uint32_t ns[KILLS];
 	unsigned int i;
 
 	for (i = 0; i < KILLS; i++)
 		ns[i] = kill_one(b, work);
-	spread = spread_of(ns, KILLS);
-	print_spread("SIGKILL to wait()", name, &spread);
+	return spread_of(ns, KILLS);
 }
 
 static void disturb(void)
 {
+	static const char written[] = "mmap + munmap";
+	static const char killed[] = "SIGKILL to wait()";
 	bool ioctl_too = query_supported();
 	struct target t;
 	struct bench *b;
@@ -1168,14 +1171,14 @@ static void disturb(void)
 	pin(0);
 
 	print_kernel();
-	puts("operation\tbeside\tmedian ns\t99 % ns\tworst ns");
-	disturb_by(b, "nobody", read_nothing);
-	disturb_by(b, "text", read_text);
-	measure_kill(b, "computing", compute);
+	puts("operation\tbeside\tmean ns\t99 % ns\tworst ns");
+	measure_rounds(b, written, "nobody", write_while, read_nothing);
+	measure_rounds(b, written, "text", write_while, read_text);
+	measure_rounds(b, killed, "computing", kill_while, compute);
 	if (ioctl_too) {
 		query_for_scan(b);
-		disturb_by(b, "scan", scan);
-		measure_kill(b, "scan", scan);
+		measure_rounds(b, written, "scan", write_while, scan);
+		measure_rounds(b, killed, "scan", kill_while, scan);
 	} else {
 		puts("# no ioctl PROCMAP_QUERY in this kernel: only text");
 	}

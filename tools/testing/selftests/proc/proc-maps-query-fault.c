@@ -38,6 +38,12 @@
 /* More chances to fail than any query has. */
 #define CHANCES_MAX	5000
 
+/*
+ * How often all chances are gone through. What looks for bugs in the kernel
+ * allocates too, now and then, so that one may be met twice and another not.
+ */
+#define SWEEPS_MAX	10
+
 /* kmemleak does not suspect what is younger. */
 #define LEAK_AGE	6	/* seconds */
 
@@ -53,6 +59,7 @@ struct kind {
 	bool vma_name, build_id;
 	bool on_disk;		/* pages of the file have to be read in */
 	bool fresh;		/* user memory that is not there yet */
+	bool pages;		/* allocations of pages count too */
 	unsigned int enomem, efault;
 };
 
@@ -96,14 +103,14 @@ static const struct kind kinds[KINDS] = {
 		.name = "scan for everything", .scan = true,
 		.vma_name = true, .build_id = true, .enomem = 2, .efault = 4
 	},
-	/* At least one more: something of what it takes to read a page. */
+	/* A page cannot be read: there is a second try, see no_pages below. */
 	[ON_DISK] = {
-		.name = "file on disk", .on_disk = true,
-		.vma_name = true, .build_id = true, .enomem = 3, .efault = 4
+		.name = "file on disk", .on_disk = true, .pages = true,
+		.vma_name = true, .build_id = true, .enomem = 2, .efault = 4
 	},
 	/* At least one more: the buffers have to be made first. */
 	[FRESH] = {
-		.name = "fresh memory", .fresh = true,
+		.name = "fresh memory", .fresh = true, .pages = true,
 		.vma_name = true, .build_id = true, .enomem = 2, .efault = 5
 	},
 };
@@ -120,7 +127,9 @@ static struct {
 	{ DEBUG "/fail_usercopy/times" },
 	{ DEBUG "/fail_page_alloc/ignore-gfp-wait", "N" },
 	{ DEBUG "/fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ DEBUG "/fail_page_alloc/min-order", "0" },
+	{ DEBUG "/fail_page_alloc/min-order" },
+	{ DEBUG "/fail_page_alloc/probability" },
+	{ DEBUG "/fail_page_alloc/task-filter" },
 	{ DEBUG "/fail_page_alloc/verbose", "0" },
 	{ DEBUG "/fail_page_alloc/times" },
 };
@@ -173,6 +182,17 @@ static void restore_settings(void)
 		    strcmp(now, settings[i].before))
 			write_setting(settings[i].path, settings[i].before);
 	}
+}
+
+/*
+ * Whether allocations of pages fail too. How many there are differs from query to
+ * query, as slabs and the debugging of memory need some every now and then.
+ */
+static void fail_pages(bool fail)
+{
+	if (!access(DEBUG "/fail_page_alloc", F_OK))
+		write_setting(DEBUG "/fail_page_alloc/min-order",
+			      fail ? "0" : "100");
 }
 
 /* Who is asked about: a process with a file mapped and nothing else to do. */
@@ -412,37 +432,50 @@ static bool query_with_fault(const struct kind *kind, const struct target *t,
 	return right;
 }
 
+static bool query_with_each_fault(const struct kind *kind,
+				  const struct target *t, int fail_nth,
+				  struct counts *c)
+{
+	unsigned int nth = 0;
+	bool met;
+
+	*c = (struct counts) {};
+	do {
+		if (!query_with_fault(kind, t, fail_nth, ++nth, &met, c)) {
+			printf("# %s: failure %u\n", kind->name, nth);
+			return false;
+		}
+	} while (met && nth < CHANCES_MAX);
+	return !met || complain("failures without end");
+}
+
 /* Returns whether all went right, and enough went wrong. */
 static bool query_with_all_faults(const struct kind *kind,
 				  const struct target *t, struct counts *c)
 {
+	bool met, enough = false;
 	char path[64];
-	unsigned int nth = 0;
-	bool met = true;
-	int fail_nth;
+	int fail_nth, i;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth",
 		 syscall(SYS_gettid));
 	fail_nth = open(path, O_RDWR | O_CLOEXEC);
 	must(fail_nth >= 0);
+	fail_pages(kind->pages);
 
 	/* Once for nothing, so that code and stack of this test are there. */
-	if (!query_with_fault(kind, t, fail_nth, 0, &met, c) || !met)
-		return complain("cannot query without failures");
-	*c = (struct counts) {};
-	while (met && nth < CHANCES_MAX) {
-		if (!query_with_fault(kind, t, fail_nth, ++nth, &met, c))
-			return complain("%s: failure %u: %.200s", kind->name,
-					nth, strdup(complaint));
+	if (!query_with_fault(kind, t, fail_nth, 0, &met, c))
+		return false;
+	for (i = 0; i < SWEEPS_MAX && (kind->pages || !enough); i++) {
+		if (!query_with_each_fault(kind, t, fail_nth, c))
+			return false;
+		enough |= c->enomem >= kind->enomem && c->efault >= kind->efault;
 	}
 	close(fail_nth);
-	if (met)
-		return complain("%s: failures without end", kind->name);
-	if (c->enomem < kind->enomem || c->efault < kind->efault)
-		return complain("%s: met ENOMEM %u times, must be %u; EFAULT %u times, must be %u",
-				kind->name, c->enomem, kind->enomem,
-				c->efault, kind->efault);
-	return true;
+	return enough ||
+	       complain("%s: met ENOMEM %u times, must be %u; EFAULT %u times, must be %u",
+			kind->name, c->enomem, kind->enomem, c->efault,
+			kind->efault);
 }
 
 /* Returns NULL, or what is missing to inject failures. */
@@ -525,6 +558,59 @@ TEST_F_TIMEOUT(fault, each, TIMEOUT)
 		TH_LOG("%s", complaint);
 	TH_LOG("met ENOMEM %u times, EFAULT %u times, %u failures made no difference",
 	       c.enomem, c.efault, c.absorbed);
+}
+
+/* The file has to be read, and there is no page to read it into. */
+FIXTURE(no_pages) {
+	const char *missing;
+	struct target target;
+};
+
+FIXTURE_SETUP(no_pages)
+{
+	self->missing = set_up();
+	if (!self->missing && access(DEBUG "/fail_page_alloc", F_OK))
+		self->missing = "this kernel cannot fail pages (CONFIG_FAIL_PAGE_ALLOC)";
+	if (!self->missing)
+		self->missing = mount_ext4(FILES);
+	if (!self->missing)
+		make_target(&self->target);
+}
+
+FIXTURE_TEARDOWN(no_pages)
+{
+	restore_settings();
+	if (self->missing)
+		return;
+	EXPECT_TRUE(end_target(&self->target));
+	EXPECT_EQ(0, umount2(FILES, 0));
+}
+
+TEST_F_TIMEOUT(no_pages, build_id, TIMEOUT)
+{
+	const struct kind *kind = &kinds[BUILD_ID_ONLY];
+	struct counts c = {};
+	struct memory m, before;
+	int i, err;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fail_pages(true);
+	write_setting(DEBUG "/fail_page_alloc/task-filter", "Y");
+	write_setting(DEBUG "/fail_page_alloc/times", "1000000");
+	write_setting(DEBUG "/fail_page_alloc/probability", "100");
+	for (i = 0; i < 20; i++) {
+		prepare(kind, &self->target, &m);
+		before = m;
+		evict_image();
+		write_setting("/proc/self/make-it-fail", "1");
+		err = query(self->target.maps, &m.q);
+		write_setting("/proc/self/make-it-fail", "0");
+		ASSERT_EQ(ENOMEM, err);
+		ASSERT_TRUE(check_failure(err, &m, &before, &c))
+			TH_LOG("%s", complaint);
+		unmap_buffers(&m);
+	}
 }
 
 /* Twice: what is on the move between two places may look lost to one scan. */
