@@ -3,34 +3,12 @@
  * A QEMU plugin: prints the address of each instruction that the guest executes
  * between two marks. The mark is an instruction that does nothing and that no
  * compiler emits, "xchg %bx, %bx".
- *
- * Debian has no qemu-plugin.h. What is declared here is all of it that is needed.
  */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#define EXPORT __attribute__((visibility("default")))
-
-struct qemu_plugin_tb;		/* a block of instructions */
-struct qemu_plugin_insn;
-
-typedef void (*translation_fn)(uint64_t id, struct qemu_plugin_tb *tb);
-typedef void (*execution_fn)(unsigned int cpu, void *data);
-
-enum { QEMU_PLUGIN_CB_NO_REGS };
-
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *
-qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, translation_fn fn);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    execution_fn fn, int flags,
-					    void *data);
+#include "qemu-plugin.h"
 
 EXPORT int qemu_plugin_version = 1;
 
