@@ -39,7 +39,7 @@ include qemu/mutants.mk
 help:
 	@echo 'make [BASE=$(BASE)] [KSRC=DIR] [CONFIG=debug] [V=1] TARGET'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Bases: $(bases)'
 

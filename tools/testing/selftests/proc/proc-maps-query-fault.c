@@ -25,7 +25,10 @@
 #define TOP		"/tmp"
 #define DEBUG		TOP "/debug"
 #define FILES		TOP "/files"
-#define IMAGE		FILES "/image"
+
+/* A long path takes memory that a short one may not need. */
+#define FIFTY		"01234567890123456789012345678901234567890123456789"
+#define IMAGE		FILES "/" FIFTY FIFTY FIFTY FIFTY
 
 #define ALL		(PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 			 PROCMAP_QUERY_VMA_EXECUTABLE |		\

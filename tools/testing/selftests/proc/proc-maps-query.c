@@ -284,17 +284,19 @@ static char *get_heap(size_t size)
 	return heap + (-to_u64(heap) & (page_size() - 1));
 }
 
-/* Starts a process that waits, until it is ended or this one is. */
+/* Starts a process and stops it. It ends with this one, if not before. */
 static pid_t start_child(void)
 {
 	pid_t pid = fork();
+	int status;
 
 	must(pid >= 0);
 	if (!pid) {
 		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
-		pause();
+		raise(SIGSTOP);
 		_exit(0);
 	}
+	must(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
 	return pid;
 }
 
