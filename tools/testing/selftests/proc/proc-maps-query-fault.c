@@ -26,10 +26,6 @@
 #define DEBUG		TOP "/debug"
 #define FILES		TOP "/files"
 
-/* A long path takes memory that a short one may not need. */
-#define FIFTY		"01234567890123456789012345678901234567890123456789"
-#define IMAGE		FILES "/" FIFTY FIFTY FIFTY FIFTY
-
 #define ALL		(PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 			 PROCMAP_QUERY_VMA_EXECUTABLE |		\
 			 PROCMAP_QUERY_VMA_SHARED |		\
@@ -207,6 +203,23 @@ struct target {
 	struct answer build_id;
 };
 
+/* A long path takes memory that a short one may not need. */
+static char image_path[PATH_MAX];
+
+static void make_directories(void)
+{
+	char name[251] = "/";
+	unsigned int i;
+
+	memset(name + 1, 'n', sizeof(name) - 2);
+	strcpy(image_path, FILES);
+	for (i = 0; i < 3; i++) {
+		strcat(image_path, name);
+		must(!mkdir(image_path, 0755));
+	}
+	strcat(image_path, name);
+}
+
 static void make_image(struct answer *build_id)
 {
 	static const struct shape shape = {
@@ -214,7 +227,8 @@ static void make_image(struct answer *build_id)
 	};
 	struct image image = { .class = ELFCLASS64, .order = NATIVE_ORDER };
 
-	image.fd = open(IMAGE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	make_directories();
+	image.fd = open(image_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	must(image.fd >= 0);
 	put_shape(&image, &shape);
 	*build_id = shape_answer(&shape);
@@ -228,7 +242,7 @@ static void make_target(struct target *t)
 	int fd;
 
 	make_image(&t->build_id);
-	fd = open(IMAGE, O_RDONLY | O_CLOEXEC);
+	fd = open(image_path, O_RDONLY | O_CLOEXEC);
 	must(fd >= 0);
 	image = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 	must(image != MAP_FAILED);
@@ -326,7 +340,7 @@ static void prepare(const struct kind *kind, const struct target *t,
 
 static void evict_image(void)
 {
-	int fd = open(IMAGE, O_RDONLY | O_CLOEXEC);
+	int fd = open(image_path, O_RDONLY | O_CLOEXEC);
 
 	must(fd >= 0);
 	evict(fd);
@@ -394,7 +408,7 @@ static bool check_success(const struct kind *kind, const struct target *t,
 	if (q->vma_start > addr || q->vma_end <= addr)
 		return complain("not the VMA that was asked for");
 	if (kind->vma_name &&
-	    (strcmp(m->name, kind->label ? "[stack]" : IMAGE) ||
+	    (strcmp(m->name, kind->label ? "[stack]" : image_path) ||
 	     q->vma_name_size != strlen(m->name) + 1))
 		return complain("wrong name %s", m->name);
 	if (kind->build_id &&
@@ -445,7 +459,7 @@ static bool query_with_each_fault(const struct kind *kind,
 	*c = (struct counts) {};
 	do {
 		if (!query_with_fault(kind, t, fail_nth, ++nth, &met, c)) {
-			printf("# %s: failure %u\n", kind->name, nth);
+			fprintf(stderr, "# %s: failure %u\n", kind->name, nth);
 			return false;
 		}
 	} while (met && nth < CHANCES_MAX);
@@ -643,12 +657,12 @@ static unsigned int print_leaks(void)
 			strcpy(first, line);
 			on = false;
 		} else if (strstr(line, mine)) {
-			printf("# %s", first);
+			fprintf(stderr, "# %s", first);
 			on = true;
 			leaks++;
 		}
 		if (on)
-			printf("# %s", line);
+			fprintf(stderr, "# %s", line);
 	}
 	fclose(file);
 	return leaks;
