@@ -77,11 +77,12 @@ $(build)/ksrc: force
 	$(Q)echo '$(KSRC)' | cmp -s - $@ || echo '$(KSRC)' > $@
 
 .PHONY: lint
-lint: $(build)/tree.stamp ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
-	$(Q)patches/lint $(BASE)
+lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
+	$(Q)patches/lint $(BASE) $(obj)/.config
 
 .PHONY: man
 man: ## show the manual pages
+	$(Q)qemu/install-packages man-db
 	$(Q)$(MAKE) -C Documentation/man man
 
 .PHONY: install-man

@@ -21,6 +21,7 @@ bench_ready := $(obj).stamp $(guest)/bench-initramfs
 
 .PHONY: bench bench-check bench-accept bench-profile
 bench: $(bench_ready) $(peer_stamps) ## measure ours, Debian's 6.12 and PEER=DIR: build/bench/results.md
+	$(Q)qemu/install-packages gnuplot-nox
 	$(Q)qemu/bench run $(bench) $(guest)/bench-initramfs ours=$(obj) \
 		$(foreach peer,$(peers),$(peer)=build/$(peer)/kernel)
 

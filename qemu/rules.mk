@@ -26,6 +26,9 @@ endif
 
 # The same commands, from whatever folder: then ccache finds them again.
 export CCACHE_BASEDIR := $(CURDIR)
+ifeq ($(shell test -w "$$HOME" && echo y),)
+export CCACHE_DIR ?= $(CURDIR)/build/ccache
+endif
 cc	 = $(if $(shell command -v ccache),ccache )gcc
 jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
@@ -35,7 +38,7 @@ kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
 step	 := qemu/step
 
 .PHONY: packages
-packages:
+packages: | patch-packages
 	$(Q)qemu/install-packages
 
 # Kernels

@@ -608,10 +608,13 @@ TEST_F_TIMEOUT(no_pages, build_id, TIMEOUT)
 	const struct kind *kind = &kinds[BUILD_ID_ONLY];
 	struct counts c = {};
 	struct memory m, before;
-	int i, err;
+	int i, err, switch_fd;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
+	/* Opened now: later there may be no memory for it. */
+	switch_fd = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, switch_fd);
 	fail_pages(true);
 	write_setting(DEBUG "/fail_page_alloc/task-filter", "Y");
 	write_setting(DEBUG "/fail_page_alloc/times", "1000000");
@@ -620,9 +623,9 @@ TEST_F_TIMEOUT(no_pages, build_id, TIMEOUT)
 		prepare(kind, &self->target, &m);
 		before = m;
 		evict_image();
-		write_setting("/proc/self/make-it-fail", "1");
+		ASSERT_EQ(1, pwrite(switch_fd, "1", 1, 0));
 		err = query(self->target.maps, &m.q);
-		write_setting("/proc/self/make-it-fail", "0");
+		ASSERT_EQ(1, pwrite(switch_fd, "0", 1, 0));
 		ASSERT_EQ(ENOMEM, err);
 		ASSERT_TRUE(check_failure(err, &m, &before, &c))
 			TH_LOG("%s", complaint);
