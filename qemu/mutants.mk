@@ -3,12 +3,16 @@
 # Whether the tests see bugs that are put into the kernel on purpose. Included by
 # the Makefile at the top, after rules.mk.
 
-# A copy of the objects, so that the kernel itself stays as it is; beside it, so that
-# the way to the sources is the same and nothing is built anew.
-mutants := $(build)/kernel-mutants
+# A tree and objects of their own, so that no other build meets a bug.
+mutants := $(build)/mutants
 
 .PHONY: mutants
+mutants: linux = $(mutants)/linux
 mutants: $(bootable) ## put small bugs into the kernel one by one: does a test see each? (hours)
-	$(Q)[ -d $(mutants) ] || cp -a $(obj) $(mutants)
-	+$(Q)qemu/mutate $(linux) $(mutants) $(guest)/initramfs $(MUTANTS) -- \
-		$(kmake) $(jobs) O=$(abspath $(mutants)) bzImage
+	$(Q)mkdir -p $(mutants)/kernel
+	$(Q)[ -d $(mutants)/linux ] || git -C $(build)/linux worktree add -q \
+		--detach $(abspath $(mutants))/linux
+	$(Q)git -C $(mutants)/linux checkout -q --detach series
+	$(Q)cp -p $(obj)/.config $(mutants)/kernel/.config
+	+$(Q)qemu/mutate $(mutants)/linux $(mutants)/kernel $(guest)/initramfs \
+		$(MUTANTS) -- $(kmake) $(jobs) O=$(abspath $(mutants)/kernel) bzImage
