@@ -420,12 +420,20 @@ static bool is_kernel_thread(pid_t pid)
 /* Some kernels say it at the open already, of the text as well. */
 TEST_F_TIMEOUT(access, kernel_thread, TIMEOUT)
 {
+	int maps;
+
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (!is_kernel_thread(2))
 		SKIP(return, "process 2 is no kernel thread here");
 	EXPECT_EQ(ESRCH, open_and_query(2));
 	EXPECT_NE(0, open_and_query_as(USER, USER, 2));
+
+	/* What is wrong with the question is found before that. */
+	maps = maps_open(2);
+	ASSERT_LE(0, maps);
+	EXPECT_EQ(EINVAL, query_at(maps, 0, ~0ULL, &self->q));
+	close(maps);
 }
 
 TEST_F_TIMEOUT(access, exited, TIMEOUT)

@@ -1389,7 +1389,7 @@ static void quiet_phase(struct stream *s)
 		}
 		if (judge(&a))
 			continue;
-		if (findings_nr++ < SHOWN_MAX)
+		if (count.found + findings_nr++ < SHOWN_MAX)
 			print_finding(&a, true, findings_file);
 	}
 	end_quiet_phase();

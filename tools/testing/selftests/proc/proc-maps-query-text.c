@@ -30,8 +30,8 @@
 #define TEXT_MAX	(16 << 20)
 #define LINES_MAX	8192
 
-/* VMAs of the process that has many. */
-#define MANY		5000
+/* VMAs of the process that has many. Debug kernels check all at each change. */
+#define MANY		2500
 
 /* Seconds for emulated machines with kernels that check everything. */
 #define TIMEOUT		600
