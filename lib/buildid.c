@@ -4,10 +4,10 @@
 //@ its notes lie.
 
 /*
- * Bytes read at once. The headers and the notes of a usual image lie within its
- * first kilobyte, so that one read serves.
+ * Bytes read at once: with the rest of struct elf_window a kilobyte. The headers and
+ * the notes of a usual image lie within as many, so that one read serves.
  */
-#define ELF_READ_SIZE		1024
+#define ELF_READ_SIZE		960
 
 /*
  * How many reads an image is worth: enough for more headers and notes than any
@@ -42,23 +42,59 @@ struct elf_segment {
 
 static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
 {
-	return pos >= w->pos && pos - w->pos <= w->len &&
-	       size <= w->len - (pos - w->pos);
+	/* Wraps around if it is before the window, and is too far then. */
+	u64 offset = pos - w->pos;
+
+	return offset < w->len && size <= w->len - offset;
+}
+
+/*
+ * The head of a file that is mapped is mostly in the page cache already: takes it
+ * from there, without the way through the file system. Only the head, because not
+ * every file system counts the pages behind it in the same size.
+ *
+ * Returns the bytes that are in the window then, 0 if the page is not there.
+ */
+static size_t elf_window_copy_head(struct elf_window *w)
+{
+	loff_t len = min_t(loff_t, i_size_read(w->file->f_mapping->host),
+			   ELF_READ_SIZE);
+	struct page *page = find_get_page(w->file->f_mapping, 0);
+
+	if (!page)
+		return 0;
+	if (PageUptodate(page) && !PageHWPoison(page))
+		memcpy_from_page(w->buf, page, 0, len);
+	else
+		len = 0;
+	put_page(page);
+	return len;
+}
+
+/* Returns the bytes that are in the window then, or an error. */
+static ssize_t elf_window_read(struct elf_window *w, u64 pos)
+{
+	loff_t from = pos;
+
+	if (pos > LLONG_MAX - ELF_READ_SIZE)
+		return 0;
+	cond_resched();
+	return __kernel_read(w->file, w->buf, ELF_READ_SIZE, &from);
 }
 
 /* Not inline: what it needs on the stack would burden every look. */
 static noinline void elf_window_move(struct elf_window *w, u64 pos)
 {
-	loff_t from = pos;
-	ssize_t len;
+	ssize_t len = 0;
 
 	w->len = 0;
-	if (pos > LLONG_MAX - ELF_READ_SIZE || !w->reads_left)
+	if (!w->reads_left)
 		return;
-
-	cond_resched();
 	w->reads_left--;
-	len = __kernel_read(w->file, w->buf, ELF_READ_SIZE, &from);
+	if (!pos)
+		len = elf_window_copy_head(w);
+	if (!len)
+		len = elf_window_read(w, pos);
 	if (len < 0) {
 		w->reads_left = 0;
 		w->err = len;
@@ -73,7 +109,8 @@ static noinline void elf_window_move(struct elf_window *w, u64 pos)
  * until the next call; NULL if they are not there, or the file system does not
  * return them.
  */
-static const void *elf_window_get(struct elf_window *w, u64 pos, size_t size)
+static inline const void *elf_window_get(struct elf_window *w, u64 pos,
+					 size_t size)
 {
 	if (!elf_window_covers(w, pos, size)) {
 		elf_window_move(w, pos);
@@ -128,23 +165,21 @@ static bool elf_get_headers(struct elf_window *w, struct elf_headers *h)
 	}
 }
 
-static void elf_copy_segment(const struct elf_headers *h, const void *from,
-			     struct elf_segment *seg)
+static void elf_get_segment(const struct elf_headers *h, const void *from,
+			    struct elf_segment *seg)
 {
 	if (h->is_64bit) {
-		struct elf64_phdr phdr;
+		const struct elf64_phdr *phdr = from;
 
-		memcpy(&phdr, from, sizeof(phdr));
-		seg->offset = phdr.p_offset;
-		seg->size = phdr.p_filesz;
-		seg->align = phdr.p_align;
+		seg->offset = get_unaligned(&phdr->p_offset);
+		seg->size = get_unaligned(&phdr->p_filesz);
+		seg->align = get_unaligned(&phdr->p_align);
 	} else {
-		struct elf32_phdr phdr;
+		const struct elf32_phdr *phdr = from;
 
-		memcpy(&phdr, from, sizeof(phdr));
-		seg->offset = phdr.p_offset;
-		seg->size = phdr.p_filesz;
-		seg->align = phdr.p_align;
+		seg->offset = get_unaligned(&phdr->p_offset);
+		seg->size = get_unaligned(&phdr->p_filesz);
+		seg->align = get_unaligned(&phdr->p_align);
 	}
 }
 
@@ -208,25 +243,32 @@ static u32 elf_find_build_id(struct elf_window *w,
 static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 {
 	struct elf_headers h;
+	const u8 *phdr = NULL;
+	size_t ahead = 0;	/* entries from @phdr on that are in the window */
 	unsigned int i;
 
 	if (!elf_get_headers(w, &h))
 		return 0;
-	for (i = 0; i < h.nr; i++) {
-		const u64 pos = h.offset + i * h.entry_size;
-		const void *phdr = elf_window_get(w, pos, h.entry_size);
+	for (i = 0; i < h.nr; i++, ahead--, phdr += h.entry_size) {
 		struct elf_segment seg;
 		u32 size;
 
-		if (!phdr)
-			return 0;
+		if (!ahead) {
+			phdr = elf_window_get(w, h.offset + i * h.entry_size,
+					      h.entry_size);
+			if (!phdr)
+				return 0;
+			ahead = (w->buf + w->len - phdr) / h.entry_size;
+		}
 		/* The type comes first in both classes. */
 		if (get_unaligned((const u32 *)phdr) != PT_NOTE)
 			continue;
-		elf_copy_segment(&h, phdr, &seg);
+		elf_get_segment(&h, phdr, &seg);
 		size = elf_find_build_id(w, &seg, build_id);
 		if (size)
 			return size;
+		/* The window may be elsewhere now. */
+		ahead = 1;
 	}
 	return 0;
 }

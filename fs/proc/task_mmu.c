@@ -257,6 +257,13 @@ static int query_copy_vma(struct vm_area_struct *vma,
 	return 0;
 }
 
+/* mmput(), but prepared to sleep only where it will: as the last user. */
+static void query_put_mm(struct mm_struct *mm)
+{
+	if (!atomic_add_unless(&mm->mm_users, -1, 1))
+		mmput(mm);
+}
+
 /* The part of a query that needs the mm. Returns 0 or an error. */
 static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
 		    struct procmap_answer *answer)
@@ -275,8 +282,7 @@ static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
 		err = query_copy_vma(vma, query, answer);
 		mmap_read_unlock(mm);
 	}
-	/* Should it be the last user, it is not for the caller to tear it down. */
-	mmput_async(mm);
+	query_put_mm(mm);
 	return err;
 }
 
@@ -367,6 +373,18 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	return -EFAULT;
 }
 
+/* Returns the bytes that were not copied. */
+static unsigned long query_copy_out_build_id(const struct procmap_query *query,
+					     const struct procmap_answer *answer)
+{
+	void __user *to = u64_to_user_ptr(query->build_id_addr);
+
+	/* Most are SHA-1. A size that is constant need not be checked. */
+	if (answer->out.build_id_size == BUILD_ID_SIZE_MAX)
+		return copy_to_user(to, answer->build_id, BUILD_ID_SIZE_MAX);
+	return copy_to_user(to, answer->build_id, answer->out.build_id_size);
+}
+
 /* Returns 0, or -EFAULT with the caller's struct as it was. */
 static int query_copy_out(const struct procmap_query *query,
 			  const struct procmap_answer *answer,
@@ -378,9 +396,7 @@ static int query_copy_out(const struct procmap_query *query,
 	    copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
 			 out->vma_name_size))
 		return -EFAULT;
-	if (out->build_id_size &&
-	    copy_to_user(u64_to_user_ptr(query->build_id_addr),
-			 answer->build_id, out->build_id_size))
+	if (out->build_id_size && query_copy_out_build_id(query, answer))
 		return -EFAULT;
 	return query_copy_out_fields(query, out, uquery);
 }
