@@ -117,7 +117,7 @@ $(guest)/demo: qemu/demo.c | packages
 $(guest)/build-ids: $(guest)/demo qemu/readelf-build-ids
 	$(Q)qemu/readelf-build-ids $< /usr/bin/demo > $@
 
-$(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh \
+$(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		qemu/hand-out-coverage.sh qemu/procmap-test qemu/manual-test \
 		$(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
 		$(guest)/proc-tests.stamp $(guest)/tool.stamp \
@@ -126,7 +126,6 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/cannot-pass qemu/demo.sh
 		$(guest)/init=/init \
 		$(guest)/run-tests=/usr/bin/run-tests \
 		$(guest)/proc-tests=/proc-tests \
-		qemu/cannot-pass=/proc-tests/cannot-pass \
 		qemu/hand-out-coverage.sh=/usr/bin/hand-out-coverage.sh \
 		qemu/procmap-test=/proc-tests/procmap-test \
 		qemu/manual-test=/proc-tests/manual-test \
@@ -159,7 +158,8 @@ run: $(bootable) ## boot the VM and see the ioctl at work on a real process
 
 .PHONY: test
 test: $(bootable) ## run the selftests in the VM; TESTS="NAME..." only those
-	$(Q)qemu/test $(obj)-test.tap $(seconds) -t $(in_all) \
+	$(Q)qemu/test $(obj)-test.tap '$(BASE) $(or $(CONFIG),release)' $(seconds) \
+		-t $(in_all) \
 		$(if $(CONFIG),$(if $(TESTS),,-d $(obj)-gcov.tar)) $(boot)
 
 .PHONY: shell

@@ -6,9 +6,8 @@
  *
  *	run-tests DIRECTORY SECONDS [NAME...]
  *
- * DIRECTORY has the programs, a file "list" with their names, one a line, and
- * a file "cannot-pass" with a name and a reason a line. A program has SECONDS
- * to finish. With NAMEs, only those are run.
+ * DIRECTORY has the programs, and a file "list" with their names, one a line. A
+ * program has SECONDS to finish. With NAMEs, only those are run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -201,15 +200,10 @@ static const char *failure(int status, int seconds)
 
 /* Prints how test NUMBER went; whether that is good. */
 static bool report(int number, const char *name, const struct result *result,
-		   const char *cannot_pass, int seconds)
+		   int seconds)
 {
 	const char *failed = failure(result->status, seconds);
 
-	if (failed && cannot_pass) {
-		printf("ok %d proc: %s # SKIP cannot pass: %s (%s)\n",
-		       number, name, cannot_pass, failed);
-		return true;
-	}
 	if (failed) {
 		printf("not ok %d proc: %s # %s\n", number, name, failed);
 		return false;
@@ -219,34 +213,8 @@ static bool report(int number, const char *name, const struct result *result,
 		       *result->reason ? result->reason : "gave no reason");
 		return true;
 	}
-	if (cannot_pass) {
-		printf("not ok %d proc: %s # passes, but qemu/cannot-pass lists it\n",
-		       number, name);
-		return false;
-	}
 	printf("ok %d proc: %s\n", number, name);
 	return true;
-}
-
-/* The reason why a program cannot pass in this VM, or NULL. */
-static const char *find_reason(const char *name)
-{
-	static char line[MAX_LINE];
-	FILE *list = fopen("cannot-pass", "re");
-	const char *reason = NULL;
-	size_t length;
-
-	if (!list)
-		die("cannot-pass");
-	while (!reason && fgets(line, sizeof(line), list)) {
-		length = strcspn(line, "\n\t ");
-		if (length == strlen(name) && !memcmp(line, name, length)) {
-			line[strcspn(line, "\n")] = '\0';
-			reason = line + length + strspn(line + length, "\t ");
-		}
-	}
-	fclose(list);
-	return reason;
 }
 
 static int read_list(char *names[])
@@ -294,8 +262,7 @@ int main(int argc, char **argv)
 		printf("# proc: %s\n", names[i]);
 		fflush(stdout);
 		result = run_test(names[i], seconds);
-		good &= report(i + 1, names[i], &result, find_reason(names[i]),
-			       seconds);
+		good &= report(i + 1, names[i], &result, seconds);
 		fflush(stdout);
 	}
 	return good ? 0 : 1;
