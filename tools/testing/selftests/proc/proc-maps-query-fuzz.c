@@ -36,14 +36,6 @@
 #endif
 #include "proc-maps-query-elf.h"
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
-#define PR_SET_VMA_ANON_NAME	0
-#endif
-
-#define KNOWN_FLAGS	(PERMISSIONS | PROCMAP_QUERY_COVERING_OR_NEXT_VMA | \
-			 PROCMAP_QUERY_FILE_BACKED_VMA)
-
 /* The smallest struct, the part of it that is output, and all of it. */
 #define SIZE_MIN	offsetof(struct procmap_query, vma_start)
 #define OUT_END		offsetof(struct procmap_query, vma_name_addr)
@@ -849,7 +841,7 @@ static uint64_t draw_pointer(struct stream *s, size_t room,
 
 static uint64_t draw_flags(struct stream *s)
 {
-	uint64_t flags = draw(s) & draw(s) & KNOWN_FLAGS;
+	uint64_t flags = draw(s) & draw(s) & ALL_FLAGS;
 
 	if (chance(s, 30))
 		flags |= PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
@@ -1104,7 +1096,7 @@ static int expect_input(const struct attempt *a, int *or_err)
 
 static int expect_fields(const struct procmap_query *q)
 {
-	if (q->query_flags & ~(uint64_t)KNOWN_FLAGS)
+	if (q->query_flags & ~(uint64_t)ALL_FLAGS)
 		return -EINVAL;
 	if (!q->vma_name_size != !q->vma_name_addr)
 		return -EINVAL;
@@ -1543,7 +1535,7 @@ static void draw_noisy_query(struct stream *s, struct procmap_query *q)
 	fill(s, q, sizeof(*q));
 	q->size = chance(s, 80) ? SIZE_KNOWN :
 			SIZE_MIN + below(s, OUT_END - SIZE_MIN - 8);
-	q->query_flags = draw_flags(s) & KNOWN_FLAGS;
+	q->query_flags = draw_flags(s) & ALL_FLAGS;
 	q->query_addr = FIELD + draw(s) % (FIELD_PAGES * page);
 	q->vma_name_size = 0;
 	q->vma_name_addr = 0;

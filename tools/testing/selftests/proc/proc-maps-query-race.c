@@ -22,11 +22,6 @@
 #include "proc-maps-query-elf.h"
 #include "proc-maps-query-mount.h"
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
-#define PR_SET_VMA_ANON_NAME	0
-#endif
-
 #define SECONDS_ENV	"PROC_MAPS_QUERY_RACE_SECONDS"
 #define SECONDS_DEFAULT	2
 #define TIMEOUT		7200

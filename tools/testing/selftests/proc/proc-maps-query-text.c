@@ -18,14 +18,6 @@
 #include "proc-maps-query-mount.h"
 #include "proc-maps-query.h"
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
-#define PR_SET_VMA_ANON_NAME	0
-#endif
-
-#define ALL_FLAGS	(PERMISSIONS | PROCMAP_QUERY_COVERING_OR_NEXT_VMA | \
-			 PROCMAP_QUERY_FILE_BACKED_VMA)
-
 /* Bytes and lines of the largest text, which is that of smaps. */
 #define TEXT_MAX	(16 << 20)
 #define LINES_MAX	8192

@@ -23,14 +23,6 @@
 #include "../kselftest_harness.h"
 #include "proc-maps-query.h"
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
-#define PR_SET_VMA_ANON_NAME	0
-#endif
-
-#define ALL_FLAGS	(PERMISSIONS | PROCMAP_QUERY_COVERING_OR_NEXT_VMA | \
-			 PROCMAP_QUERY_FILE_BACKED_VMA)
-
 #define BUILD_ID_MAX	20
 #define DELETED		" (deleted)"
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <linux/fs.h>
@@ -23,6 +24,15 @@
 			 PROCMAP_QUERY_VMA_WRITABLE |	\
 			 PROCMAP_QUERY_VMA_EXECUTABLE |	\
 			 PROCMAP_QUERY_VMA_SHARED)
+
+#define ALL_FLAGS	(PERMISSIONS |				\
+			 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
+			 PROCMAP_QUERY_FILE_BACKED_VMA)
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA		0x53564d41
+#define PR_SET_VMA_ANON_NAME	0
+#endif
 
 /* The longest line: numbers and a path of which every byte is escaped. */
 #define MAPS_LINE_MAX	(256 + 4 * PATH_MAX)
