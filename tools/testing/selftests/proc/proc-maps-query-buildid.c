@@ -1805,15 +1805,16 @@ TEST_F_TIMEOUT(on_ext4, permission_events, TIMEOUT)
 }
 
 /*
- * Lock order, CVE-2026-23199. A read of a file or a block device may hold locks
- * of its file system while it faults on its destination, and then waits for the
- * mmap lock. A query that reads a build ID while it holds the mmap lock (or
- * that of the VMA) waits the other way round: with a writer of the mmap lock in
- * between, neither ever ends. Seldom seen, but one round is enough for a kernel
- * with PROVE_LOCKING to complain.
+ * Lock order, CVE-2026-23199. A read of a file or a block device may hold the lock
+ * of its inode while it faults on its destination, and then waits for the mmap
+ * lock. A query that reads a build ID while it holds the mmap lock (or that of the
+ * VMA) waits the other way round: with a writer of the mmap lock in between,
+ * neither ever ends. Seldom seen, but one round is enough for a kernel with
+ * PROVE_LOCKING to complain. ext4 takes the lock for a file that was opened
+ * O_DIRECT, whoever reads it; others, like XFS, take it always.
  */
 struct crossing {
-	int file, device;
+	int file, direct, device;
 	bool stop;
 };
 
@@ -1829,6 +1830,8 @@ static void *read_into_faults(void *arg)
 	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
 		posix_fadvise(c->file, 0, 0, POSIX_FADV_DONTNEED);
 		must(pread(c->file, to, CROSSING_READ, 0) == CROSSING_READ);
+		must(!madvise(to, CROSSING_READ, MADV_DONTNEED));
+		must(pread(c->direct, to, CROSSING_READ, 0) == CROSSING_READ);
 		must(!madvise(to, CROSSING_READ, MADV_DONTNEED));
 		must(pread(c->device, to, CROSSING_READ, 0) == CROSSING_READ);
 		must(!madvise(to, CROSSING_READ, MADV_DONTNEED));
@@ -1869,7 +1872,7 @@ TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
 	struct answer want = shape_answer(&plain), seen;
 	pthread_t reader, writer;
 	struct crossing c = {};
-	void *file, *device;
+	void *file, *direct, *device;
 	int i;
 
 	if (self->missing)
@@ -1877,8 +1880,11 @@ TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
 	c.file = create_shape("image", &plain);
 	must(!ftruncate(c.file, CROSSING_READ));
 	must(!fsync(c.file));
+	c.direct = open("image", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	must(c.direct >= 0);
 	c.device = open_device_below();
 	file = map(c.file);
+	direct = map(c.direct);
 	device = map(c.device);
 	must(!pthread_create(&reader, NULL, read_into_faults, &c));
 	must(!pthread_create(&writer, NULL, write_mmap_lock, &c));
@@ -1886,13 +1892,16 @@ TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
 		ASSERT_EQ(0, ask(self->maps, file, &seen));
 		ASSERT_TRUE(same(&want, &seen))
 			TH_LOG("%s", show(&seen));
+		ASSERT_EQ(0, ask(self->maps, direct, &seen));
 		ASSERT_EQ(0, ask(self->maps, device, &seen));
 	}
 	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
 	must(!pthread_join(reader, NULL) && !pthread_join(writer, NULL));
 	unmap(file);
+	unmap(direct);
 	unmap(device);
 	close(c.file);
+	close(c.direct);
 	close(c.device);
 }
 
