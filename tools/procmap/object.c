@@ -28,104 +28,68 @@
 
 #define MAX_NOTES	65536
 
-struct segment {
-	__u64 type;
-	__u64 flags;
-	__u64 offset;
-	__u64 vaddr;
-	__u64 file_size;
-	__u64 mem_size;
-	__u64 align;
-};
-
-struct object {
-	struct object *next;
-	const struct mapping *map;	/* the first that it was found for */
-	char *path;			/* NULL: not to be had */
-	struct segment *segments;
-	size_t nr_segments;
-	unsigned char build_id[BUILD_ID_MAX];
-	size_t build_id_size;
-};
-
-const char *object_path(const struct object *obj)
-{
-	return obj->path;
-}
-
 static bool read_at(int fd, void *buf, size_t size, __u64 offset)
 {
 	return pread(fd, buf, size, offset) == (ssize_t)size;
 }
 
-static struct segment segment32(const struct elf32_phdr *p)
+static bool read_segments64(struct object *obj, int fd, __u64 offset, size_t nr)
 {
-	return (struct segment){
-		.type = p->p_type, .flags = p->p_flags, .offset = p->p_offset,
-		.vaddr = p->p_vaddr, .file_size = p->p_filesz,
-		.mem_size = p->p_memsz, .align = p->p_align,
-	};
-}
+	size_t size = nr * sizeof(*obj->segments);
 
-static struct segment segment64(const struct elf64_phdr *p)
-{
-	return (struct segment){
-		.type = p->p_type, .flags = p->p_flags, .offset = p->p_offset,
-		.vaddr = p->p_vaddr, .file_size = p->p_filesz,
-		.mem_size = p->p_memsz, .align = p->p_align,
-	};
-}
-
-static bool read_segments32(struct object *obj, int fd)
-{
-	struct elf32_hdr ehdr;
-	struct elf32_phdr phdr;
-	size_t i;
-
-	if (!read_at(fd, &ehdr, sizeof(ehdr), 0) ||
-	    ehdr.e_phentsize != sizeof(phdr))
+	obj->segments = xrealloc(NULL, size + 1);
+	if (!read_at(fd, obj->segments, size, offset))
 		return false;
-	obj->segments = xrealloc(NULL, (ehdr.e_phnum + 1) *
-				 sizeof(*obj->segments));
-	for (i = 0; i < ehdr.e_phnum; i++) {
-		if (!read_at(fd, &phdr, sizeof(phdr), (__u64)ehdr.e_phoff +
-			     i * sizeof(phdr)))
-			return false;
-		obj->segments[obj->nr_segments++] = segment32(&phdr);
-	}
+	obj->nr_segments = nr;
 	return true;
 }
 
-static bool read_segments64(struct object *obj, int fd)
+static struct elf64_phdr widen(const struct elf32_phdr *p)
 {
-	struct elf64_hdr ehdr;
-	struct elf64_phdr phdr;
-	size_t i;
+	return (struct elf64_phdr){
+		.p_type = p->p_type, .p_flags = p->p_flags,
+		.p_offset = p->p_offset, .p_vaddr = p->p_vaddr,
+		.p_filesz = p->p_filesz, .p_memsz = p->p_memsz,
+		.p_align = p->p_align,
+	};
+}
 
-	if (!read_at(fd, &ehdr, sizeof(ehdr), 0) ||
-	    ehdr.e_phentsize != sizeof(phdr))
-		return false;
-	obj->segments = xrealloc(NULL, (ehdr.e_phnum + 1) *
-				 sizeof(*obj->segments));
-	for (i = 0; i < ehdr.e_phnum; i++) {
-		if (!read_at(fd, &phdr, sizeof(phdr), ehdr.e_phoff +
-			     i * sizeof(phdr)))
-			return false;
-		obj->segments[obj->nr_segments++] = segment64(&phdr);
+static bool read_segments32(struct object *obj, int fd, __u64 offset, size_t nr)
+{
+	size_t size = nr * sizeof(struct elf32_phdr);
+	struct elf32_phdr *phdrs = xrealloc(NULL, size + 1);
+	bool ret = read_at(fd, phdrs, size, offset);
+
+	obj->segments = xrealloc(NULL, nr * sizeof(*obj->segments) + 1);
+	while (ret && obj->nr_segments < nr) {
+		obj->segments[obj->nr_segments] =
+			widen(&phdrs[obj->nr_segments]);
+		obj->nr_segments++;
 	}
-	return true;
+	free(phdrs);
+	return ret;
 }
 
 static bool read_segments(struct object *obj, int fd)
 {
-	unsigned char ident[EI_NIDENT];
+	union {
+		unsigned char ident[EI_NIDENT];
+		struct elf32_hdr elf32;
+		struct elf64_hdr elf64;
+	} ehdr;
 
-	if (!read_at(fd, ident, sizeof(ident), 0) ||
-	    memcmp(ident, ELFMAG, SELFMAG) || ident[EI_DATA] != NATIVE_DATA)
+	/* No image is as short as one header of the 64-bit class. */
+	if (!read_at(fd, &ehdr, sizeof(ehdr), 0) ||
+	    memcmp(ehdr.ident, ELFMAG, SELFMAG) ||
+	    ehdr.ident[EI_DATA] != NATIVE_DATA)
 		return false;
-	if (ident[EI_CLASS] == ELFCLASS32)
-		return read_segments32(obj, fd);
-	return ident[EI_CLASS] == ELFCLASS64 && read_segments64(obj, fd);
+	if (ehdr.ident[EI_CLASS] == ELFCLASS32)
+		return ehdr.elf32.e_phentsize == sizeof(struct elf32_phdr) &&
+		       read_segments32(obj, fd, ehdr.elf32.e_phoff,
+				       ehdr.elf32.e_phnum);
+	return ehdr.ident[EI_CLASS] == ELFCLASS64 &&
+	       ehdr.elf64.e_phentsize == sizeof(struct elf64_phdr) &&
+	       read_segments64(obj, fd, ehdr.elf64.e_phoff, ehdr.elf64.e_phnum);
 }
 
 static bool take_build_id(struct object *obj, const struct elf32_note *note,
@@ -166,12 +130,12 @@ static void read_build_id(struct object *obj, int fd)
 	size_t i;
 
 	for (i = 0; i < obj->nr_segments && !obj->build_id_size; i++) {
-		const struct segment *seg = &obj->segments[i];
+		const struct elf64_phdr *seg = &obj->segments[i];
 
-		if (seg->type == PT_NOTE && seg->file_size <= MAX_NOTES &&
-		    read_at(fd, notes, seg->file_size, seg->offset))
-			parse_notes(obj, notes, seg->file_size,
-				    seg->align == 8 ? 8 : 4);
+		if (seg->p_type == PT_NOTE && seg->p_filesz <= MAX_NOTES &&
+		    read_at(fd, notes, seg->p_filesz, seg->p_offset))
+			parse_notes(obj, notes, seg->p_filesz,
+				    seg->p_align == 8 ? 8 : 4);
 	}
 	free(notes);
 }
@@ -204,10 +168,8 @@ static bool load(struct object *obj, int fd, const struct mapping *map)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		errno = ESTALE;
+	if (fstat(fd, &st))
 		return false;
-	}
 	if (read_segments(obj, fd))
 		read_build_id(obj, fd);
 	if (is_mapped_file(obj, &st, map))
@@ -217,11 +179,35 @@ static bool load(struct object *obj, int fd, const struct mapping *map)
 	return false;
 }
 
+/*
+ * What stands there now may be a FIFO or a device, which would notice that it is
+ * opened: looks before it opens for reading.
+ */
+static int open_regular(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	char *self;
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	self = xasprintf("/proc/self/fd/%d", fd);
+	ret = open(self, O_RDONLY | O_CLOEXEC);
+	free(self);
+	close(fd);
+	return ret;
+}
+
 static bool try_path(struct object *obj, const char *path,
 		     const struct mapping *map)
 {
-	/* what stands there now may be a FIFO or a terminal */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open_regular(path);
 	int err;
 	bool ret;
 
@@ -303,17 +289,17 @@ void free_objects(struct batch *batch)
 }
 
 /* Has the file the byte at offset for this segment? */
-static bool in_file_part(const struct segment *seg, __u64 offset)
+static bool in_file_part(const struct elf64_phdr *seg, __u64 offset)
 {
-	return offset >= seg->offset && offset - seg->offset < seg->file_size;
+	return offset >= seg->p_offset && offset - seg->p_offset < seg->p_filesz;
 }
 
 /* Is the offset in a page that is mapped for this segment? */
-static bool in_pages(const struct segment *seg, __u64 offset, __u64 page_size)
+static bool in_pages(const struct elf64_phdr *seg, __u64 offset, __u64 page_size)
 {
-	__u64 before = seg->offset & (page_size - 1);
-	__u64 start = seg->offset - before;
-	__u64 size = (before + seg->mem_size + page_size - 1) & -page_size;
+	__u64 before = seg->p_offset & (page_size - 1);
+	__u64 start = seg->p_offset - before;
+	__u64 size = (before + seg->p_memsz + page_size - 1) & -page_size;
 
 	return offset >= start && offset - start < size;
 }
@@ -321,31 +307,39 @@ static bool in_pages(const struct segment *seg, __u64 offset, __u64 page_size)
 /*
  * The end of one segment and the start of the next may share a page of the
  * file, which is then mapped for both: whose bytes are meant comes first, what
- * else is in the page after that.
+ * else is in the page after that. Last, what is executable in the process need
+ * not be in the file: old programs have all that they read made so.
  */
-static const struct segment *find_segment(const struct object *obj,
-					  const struct mapping *map,
-					  __u64 offset)
+static const struct elf64_phdr *find_segment(const struct object *obj,
+					     const struct mapping *map,
+					     __u64 offset)
 {
 	bool exec = map->q.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE;
-	const struct segment *seg, *near = NULL;
+	const struct elf64_phdr *seg, *near = NULL, *other = NULL;
 	size_t i;
 
 	for (i = 0; i < obj->nr_segments; i++) {
+		bool alike, inside;
+
 		seg = &obj->segments[i];
-		if (seg->type != PT_LOAD || exec != !!(seg->flags & PF_X))
+		if (seg->p_type != PT_LOAD)
 			continue;
-		if (in_file_part(seg, offset))
+		alike = exec == !!(seg->p_flags & PF_X);
+		inside = in_file_part(seg, offset);
+		if (alike && inside)
 			return seg;
-		if (!near && in_pages(seg, offset, map->q.vma_page_size))
+		if (alike && !near &&
+		    in_pages(seg, offset, map->q.vma_page_size))
 			near = seg;
+		if (inside && !other)
+			other = seg;
 	}
-	return near;
+	return near ? near : other;
 }
 
 static void find_file_address(struct answer *a)
 {
-	const struct segment *seg;
+	const struct elf64_phdr *seg;
 	__u64 offset;
 
 	if (!a->map->object || !a->map->object->path)
@@ -354,7 +348,7 @@ static void find_file_address(struct answer *a)
 	seg = find_segment(a->map->object, a->map, offset);
 	if (!seg)
 		return;
-	a->file_addr = offset - seg->offset + seg->vaddr;
+	a->file_addr = offset - seg->p_offset + seg->p_vaddr;
 	a->has_file_addr = true;
 }
 

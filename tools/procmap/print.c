@@ -44,7 +44,7 @@ static struct glyph next_glyph(const char *s, size_t len)
 	size_t n;
 
 	n = mbrtowc(&c, s, len, &state);
-	if (n && n <= len && n <= MB_LEN_MAX && iswprint(c) && c != '\\' &&
+	if (n && n <= len && n <= MB_LEN_MAX && iswprint(c) && *s != '\\' &&
 	    !is_bidi_control(c)) {
 		g.bytes = n;
 		g.columns = wcwidth(c) > 0 ? wcwidth(c) : 0;
@@ -292,7 +292,7 @@ static void print_file_offset(const struct answer *a)
 		printf("?? 0x%llx\n", a->addr);
 		return;
 	}
-	path = object_path(a->map->object);
+	path = a->map->object->path;
 	if (strpbrk(path, " '\""))
 		quote = strchr(path, '"') ? "'" : "\"";
 	fputs(quote, stdout);
@@ -408,16 +408,16 @@ static void print_json_or_null(const char *s)
 		fputs("null", stdout);
 }
 
-/* "path", and "path_hex" where the path is not UTF-8 and so not all in it */
-static void print_json_path(const char *path, size_t len)
+/* KEY, and KEY_hex where the path is not UTF-8 and so not all in it */
+static void print_json_path(const char *key, const char *path)
 {
 	size_t i;
 
-	fputs(",\"path\":", stdout);
-	if (print_json_string(path, len))
+	printf(",\"%s\":", key);
+	if (print_json_string(path, strlen(path)))
 		return;
-	fputs(",\"path_hex\":\"", stdout);
-	for (i = 0; i < len; i++)
+	printf(",\"%s_hex\":\"", key);
+	for (i = 0; path[i]; i++)
 		printf("%02x", (unsigned char)path[i]);
 	putchar('"');
 }
@@ -439,7 +439,7 @@ static void print_json_mapping(const struct mapping *map, bool build_id)
 		print_json_or_null(*id ? id : NULL);
 	}
 	if (strlen(map->name))
-		print_json_path(map->name, strlen(map->name));
+		print_json_path("path", map->name);
 	else
 		fputs(",\"path\":null", stdout);
 	if (map->name_too_long)
@@ -452,8 +452,7 @@ static void print_json_file_address(const struct answer *a)
 		fputs(",\"file\":null,\"file_address\":null", stdout);
 		return;
 	}
-	fputs(",\"file\":", stdout);
-	print_json_or_null(object_path(a->map->object));
+	print_json_path("file", a->map->object->path);
 	printf(",\"file_address\":\"0x%llx\"", a->file_addr);
 }
 

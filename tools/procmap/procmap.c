@@ -11,7 +11,11 @@
 
 #include "procmap.h"
 
-#define INPUT_CHUNK	65536
+#define OUTPUT_SIZE	65536
+/* A line that is longer is taken for several. */
+#define MAX_LINE	65536
+/* A word of fewer digits, with others behind it, is a number of something. */
+#define MIN_DIGITS	6
 
 static const char help[] =
 	"Usage: procmap [-p PID] [OPTION...]\n"
@@ -220,6 +224,12 @@ static void empty_batch(struct batch *batch)
 	batch->failed = false;
 }
 
+static void free_batch(struct batch *batch)
+{
+	free(batch->answers);
+	free(batch->maps);
+}
+
 static int compare_addresses(const void *a, const void *b)
 {
 	const struct answer *x = *(struct answer *const *)a;
@@ -373,7 +383,7 @@ static size_t next_word(const char **s, const char *end)
 
 /*
  * The address of a line of a stack trace: its first word that has 0x in front,
- * else its first word if that is hexadecimal.
+ * else its first word if that is hexadecimal, and long or alone.
  */
 static bool find_address(const char *line, size_t line_len, __u64 *addr)
 {
@@ -386,7 +396,10 @@ static bool find_address(const char *line, size_t line_len, __u64 *addr)
 			return true;
 	s = line;
 	len = next_word(&s, end);
-	return parse_address(s, len, addr);
+	if (!parse_address(s, len, addr))
+		return false;
+	s += len;
+	return len >= MIN_DIGITS || !next_word(&s, end);
 }
 
 static bool add_line(struct batch *batch, const char *line, size_t len)
@@ -400,7 +413,10 @@ static bool add_line(struct batch *batch, const char *line, size_t len)
 	return false;
 }
 
-/* Adds the whole lines of the input to the batch, returns the bytes used. */
+/*
+ * Adds the whole lines of the input to the batch, and what may not get longer.
+ * Returns the bytes used.
+ */
 static size_t add_lines(struct batch *batch, const char *buf, size_t len,
 			bool at_end, bool *any)
 {
@@ -410,7 +426,7 @@ static size_t add_lines(struct batch *batch, const char *buf, size_t len,
 		const char *line = buf + used;
 		const char *nl = memchr(line, '\n', len - used);
 
-		if (!nl && !at_end)
+		if (!nl && !at_end && len - used < MAX_LINE)
 			break;
 		if (!nl)
 			nl = buf + len;
@@ -439,19 +455,15 @@ static size_t read_input(char *buf, size_t size)
  */
 static int answer_input(struct process *proc, const struct options *opts)
 {
+	static char buf[MAX_LINE];
 	int status, ret = EXIT_FOUND;
-	size_t len = 0, room = 0;
 	struct batch batch = { };
 	bool any = false;
-	char *buf = NULL;
+	size_t len = 0;
 	size_t got, used;
 
 	do {
-		if (room - len < INPUT_CHUNK) {
-			room += INPUT_CHUNK;
-			buf = xrealloc(buf, room);
-		}
-		got = read_input(buf + len, room - len);
+		got = read_input(buf + len, sizeof(buf) - len);
 		len += got;
 		used = add_lines(&batch, buf, len, !got, &any);
 		status = answer_batch(proc, &batch, opts);
@@ -460,9 +472,7 @@ static int answer_input(struct process *proc, const struct options *opts)
 		len -= used;
 		memmove(buf, buf + used, len);
 	} while (got);
-	free(buf);
-	free(batch.answers);
-	free(batch.maps);
+	free_batch(&batch);
 
 	if (any)
 		return ret;
@@ -484,8 +494,7 @@ static int answer_arguments(struct process *proc, char **args,
 			    printable(*args, strlen(*args)));
 	}
 	ret = answer_batch(proc, &batch, opts);
-	free(batch.answers);
-	free(batch.maps);
+	free_batch(&batch);
 	return ret;
 }
 
@@ -511,8 +520,7 @@ static int walk(struct process *proc, const struct options *opts)
 	else
 		warn("process %s has no such mapping", proc->pid);
 	empty_batch(&batch);
-	free(batch.answers);
-	free(batch.maps);
+	free_batch(&batch);
 	return found ? EXIT_FOUND : EXIT_NOT_FOUND;
 }
 
@@ -529,11 +537,14 @@ static void parse_command(struct options *opts, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* An answer goes out in large pieces, whatever standard output is. */
+	static char output[OUTPUT_SIZE];
 	struct options opts = { };
 	struct process proc;
 	int ret;
 
 	setlocale(LC_CTYPE, "");
+	setvbuf(stdout, output, _IOFBF, sizeof(output));
 	opts.width = terminal_width();
 	parse_command(&opts, argc, argv);
 	argv += optind;

@@ -45,6 +45,17 @@ struct mapping {
 	char name[];		/* "" without one */
 };
 
+/* The ELF file behind mappings. */
+struct object {
+	struct object *next;
+	const struct mapping *map;	/* the first that it was found for */
+	char *path;			/* NULL: not to be had */
+	struct elf64_phdr *segments;	/* widened, of a 32-bit file */
+	size_t nr_segments;
+	unsigned char build_id[BUILD_ID_MAX];
+	size_t build_id_size;
+};
+
 struct frame {
 	char *function;		/* NULL: unknown */
 	char *place;		/* FILE:LINE, NULL: unknown */
@@ -97,7 +108,6 @@ char *printable(const char *s, size_t len);
 void print_batch(const struct batch *batch, const struct options *opts);
 
 /* object.c */
-const char *object_path(const struct object *obj);
 void find_file_addresses(struct batch *batch, const struct process *proc);
 void free_objects(struct batch *batch);
 

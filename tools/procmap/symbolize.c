@@ -28,13 +28,20 @@ static FILE *memory_file(const char *name)
 	return file;
 }
 
+static bool is_llvm(const char *tool)
+{
+	const char *slash = strrchr(tool, '/');
+
+	return strstr(slash ? slash : tool, "llvm-symbolizer");
+}
+
 static int spawn(pid_t *pid, const struct run *run, const char *tool,
 		 const char *path)
 {
 	/* GNU style is what both print alike, and where -a marks each answer */
 	const char *const argv[] = {
 		tool, "-a", "-f", "-C", "-i", "-e", path,
-		strstr(tool, "llvm-symbolizer") ? "--output-style=GNU" : NULL,
+		is_llvm(tool) ? "--output-style=GNU" : NULL,
 		NULL
 	};
 	posix_spawn_file_actions_t actions;
@@ -111,15 +118,25 @@ static bool wait_for(pid_t pid, const char *tool)
 	return false;
 }
 
-/* What is not known is "??", and of a place also "??:0", "FILE:?", ":0" */
-static char *known(const char *line, bool place)
+static char *known_function(const char *line)
 {
-	const char *colon = strrchr(line, ':');
+	if (!*line || !strcmp(line, "??"))
+		return NULL;
+	return xasprintf("%s", line);
+}
 
-	if (!*line || !strncmp(line, "??", 2))
+/*
+ * What is not known is "??:0", "??:?", "FILE:?", "FILE:0" or ":0". What follows
+ * the number of the line, " (discriminator 2)", is for compilers.
+ */
+static char *known_place(char *line)
+{
+	char *colon = strrchr(line, ':');
+	char *end;
+
+	if (!colon || colon == line || !strtoul(colon + 1, &end, 10))
 		return NULL;
-	if (place && (!colon || colon == line))
-		return NULL;
+	*end = 0;
 	return xasprintf("%s", line);
 }
 
@@ -134,44 +151,49 @@ static bool read_line(FILE *out, char **line, size_t *room)
 	return true;
 }
 
-static void add_frame(struct answer *a, const char *function, const char *place)
+static void add_frame(struct answer *a, const char *function, char *place)
 {
 	a->frames = xrealloc(a->frames,
 			     (a->nr_frames + 1) * sizeof(*a->frames));
-	a->frames[a->nr_frames].function = known(function, false);
-	a->frames[a->nr_frames].place = known(place, true);
+	a->frames[a->nr_frames].function = known_function(function);
+	a->frames[a->nr_frames].place = known_place(place);
 	a->nr_frames++;
 }
 
-static bool is_of(const struct answer *a, const struct object *obj)
-{
-	return a->has_file_addr && a->map->object == obj;
-}
-
+/* Moves on to the next answer whose address is in the object, or to the end. */
 static struct answer *next_of(struct batch *batch, size_t *i,
 			      const struct object *obj)
 {
 	while (*i < batch->nr_answers) {
 		struct answer *a = &batch->answers[(*i)++];
 
-		if (is_of(a, obj))
+		if (a->has_file_addr && a->map->object == obj)
 			return a;
 	}
 	return NULL;
+}
+
+/* A function may be called like an address, but hardly like the next one. */
+static bool is_address(const char *line, const struct answer *a)
+{
+	return a && !strncmp(line, "0x", 2) &&
+	       strtoull(line, NULL, 16) == a->file_addr;
 }
 
 /* For each address: the address, then pairs of function and place. */
 static bool read_answers(struct batch *batch, FILE *out,
 			 const struct object *obj)
 {
-	struct answer *a = NULL;
 	size_t i = 0, function_room = 0, place_room = 0;
+	struct answer *next = next_of(batch, &i, obj);
 	char *function = NULL, *place = NULL;
+	struct answer *a = NULL;
 
 	rewind(out);
 	while (read_line(out, &function, &function_room)) {
-		if (!strncmp(function, "0x", 2)) {
-			a = next_of(batch, &i, obj);
+		if (is_address(function, next)) {
+			a = next;
+			next = next_of(batch, &i, obj);
 			continue;
 		}
 		if (!a || !read_line(out, &place, &place_room))
@@ -180,7 +202,7 @@ static bool read_answers(struct batch *batch, FILE *out,
 	}
 	free(function);
 	free(place);
-	return !next_of(batch, &i, obj);
+	return !next;
 }
 
 static void run_on(struct batch *batch, const struct object *obj,
@@ -198,7 +220,7 @@ static void run_on(struct batch *batch, const struct object *obj,
 	while ((a = next_of(batch, &i, obj)))
 		fprintf(run.in, "0x%llx\n", a->file_addr);
 	rewind_for_child(run.in);
-	tool = start(&pid, &run, tool, object_path(obj));
+	tool = start(&pid, &run, tool, obj->path);
 	if (!wait_for(pid, tool))
 		batch->failed = true;
 	pass_on_errors(run.err);
@@ -213,12 +235,12 @@ static void run_on(struct batch *batch, const struct object *obj,
 
 void symbolize(struct batch *batch, const char *tool)
 {
+	const struct object *obj;
 	size_t i;
 
-	for (i = 0; i < batch->nr_answers; i++) {
-		struct answer *a = &batch->answers[i];
-
-		if (a->has_file_addr && !a->nr_frames)
-			run_on(batch, a->map->object, tool);
+	for (obj = batch->objects; obj; obj = obj->next) {
+		i = 0;
+		if (next_of(batch, &i, obj))
+			run_on(batch, obj, tool);
 	}
 }
