@@ -131,6 +131,7 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		qemu/manual-test=/proc-tests/manual-test \
 		tools/procmap/procmap.bash-completion=/procmap/procmap.bash-completion \
 		tools/procmap/tests/test.sh=/procmap/tests/test.sh \
+		tools/procmap/tests/schema.jq=/procmap/tests/schema.jq \
 		$(guest)/tool/tests=/procmap/tests \
 		$(guest)/tool/procmap=/procmap/procmap \
 		$(guest)/tool/procmap=/usr/bin/procmap \
@@ -139,7 +140,7 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		$(guest)/demo=/usr/bin/demo \
 		$(guest)/build-ids=/demo/build-ids \
 		qemu/demo.sh=/demo/demo.sh \
-		$(foreach program,bash readelf addr2line,$(shell \
+		$(foreach program,bash readelf addr2line jq strace,$(shell \
 			command -v $(program))=/usr/bin/$(program)) \
 		$(foreach dir,$(wildcard /usr/lib/locale/C.*),$(dir)=$(dir)) \
 		$$(PATH=$$PATH:/sbin command -v mke2fs)=/usr/sbin/mke2fs

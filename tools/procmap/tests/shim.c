@@ -6,6 +6,7 @@
  *	SHIM_ERRNO=N	every query fails with errno N
  *	SHIM_SIGNAL=N	send signal N to process SHIM_PID before query SHIM_AT,
  *			and wait until its old address space is gone
+ *	SHIM_NO_MEMORY=N	there is no memory for the Nth realloc()
  *	SHIM_COLUMNS=N	standard output is a terminal with N columns
  */
 #include <dlfcn.h>
@@ -83,6 +84,18 @@ int ioctl(int fd, unsigned long cmd, ...)
 		return 0;
 	}
 	return real_ioctl(fd, cmd, arg);
+}
+
+void *realloc(void *old, size_t size)
+{
+	static void *(*real)(void *old, size_t size);
+	static int nr;
+
+	if (++nr == setting("SHIM_NO_MEMORY"))
+		return NULL;
+	if (!real)
+		real = dlsym(RTLD_NEXT, "realloc");
+	return real(old, size);
 }
 
 static void __attribute((destructor)) write_count(void)

@@ -10,6 +10,7 @@
 
 set -u
 bin=$(cd "${1:-.}" && pwd) || exit 2
+schema=$(cat "$(dirname "$0")/schema.jq") || exit 2
 export LC_ALL=C
 unset LD_PRELOAD COLUMNS
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/procmap-test.XXXXXX") || exit 2
@@ -171,9 +172,12 @@ same()
 	return 1
 }
 
+# What is said is JSON Lines as promised, in ASCII alone.
 json()
 {
-	"$bin/tests/json" <"$tmp/out"
+	grep -n '[^ -~]' "$tmp/out" && return 1
+	command -v jq >/dev/null || { skip="no jq"; return; }
+	jq -R -n -e "$schema" <"$tmp/out"
 }
 
 # --- walks
@@ -381,6 +385,46 @@ t_few_queries_gap()
 	exits 1 && lines 501 && queries 1
 }
 
+# calls FILE NAME: from what strace -c says, a table each for 32 and 64 bits
+calls()
+{
+	awk -v name="$2" '$NF == name { sum += $4 } END { print sum + 0 }' \
+		"$tmp/$1"
+}
+
+traced()
+{
+	table=$tmp/$1
+	shift
+	strace -c -o "$table" "$bin/procmap" -p "$target" "$@" \
+		>"$tmp/out" 2>"$tmp/err"
+	status=$?
+}
+
+# Five queries and one for the width of the terminal, all that is said written
+# in pieces of 64 KiB, and no more of other calls than memory takes.
+few_calls()
+{
+	exits 0 && lines 1001 && [ "$(calls many ioctl)" -eq 6 ] &&
+		[ "$(calls many write)" -le 3 ] &&
+		[ "$(calls many total)" -le $(($(calls one total) + 20)) ] &&
+		return
+	cat "$tmp/many"
+	return 1
+}
+
+t_few_calls()
+{
+	strace -c -o /dev/null true || { skip="no strace"; return; }
+	traced one "$(get lib1)"
+	# shellcheck disable=SC2046
+	traced many $(thousand)
+	few_calls || return
+	thousand >"$tmp/in"
+	traced many - <"$tmp/in"
+	few_calls
+}
+
 # --- standard input
 
 said_lines()
@@ -458,8 +502,19 @@ t_odd_input()
 			"$(get lib1)"
 	} >"$tmp/in"
 	pm -p "$target" - <"$tmp/in"
-	exits 0 && lines 6 && says /lib1 && says 'red \033[31m' &&
+	exits 0 && lines 9 && says /lib1 && says 'red \033[31m' &&
 		says 'nul \000 byte' && says 11112222333344445
+}
+
+# Words that are hexadecimal by chance
+t_words()
+{
+	printf '%s\n' 'Bad address' '12 threads' 'a b' '  10 ' 'deadbeef x' \
+		>"$tmp/in"
+	pm -p "$target" - <"$tmp/in"
+	exits 1 && lines 6 && says 'Bad address' && says '12 threads' &&
+		says 'a b' && says '10 not found' &&
+		says 'deadbeef not found'
 }
 
 # --- names
@@ -578,19 +633,43 @@ t_json_input()
 		says '"path":"[heap]"}'
 }
 
-# The checker itself must be able to fail.
-t_json_checker()
+# What a parser makes of each name is the name.
+t_json_round_trip()
 {
-	for good in '{}' '{"a":[1,{"b":null}],"c":"\ud83d\udc27"}'; do
-		echo "$good" | "$bin/tests/json" || return
+	command -v jq >/dev/null || { skip="no jq"; return; }
+	pm -p "$target" --json
+	for file in "$(dirname "$maps")/hostile"/*; do
+		hex=$(printf %s "$file" | od -A n -t x1 -v | tr -d ' \n')
+		jq -n -e --arg path "$file" --arg hex "$hex" '[inputs | select(
+			if .path_hex then .path_hex == $hex
+			else .path == $path end)] | length == 1' <"$tmp/out" || {
+			echo "not found: $file"
+			return 1
+		}
 	done
-	for bad in '{"a":}' '{"a":1,}' '[1]' '{"a":"\udc27"}' '{"a":"\x"}' \
-		'{"a":1,"a":2}' '{"a":01}' '{"a":"é"}' '{} {}' '{"a":"' ''; do
-		echo "$bad" | "$bin/tests/json" && return 1
+}
+
+# The schema itself must be able to say no.
+t_json_schema()
+{
+	command -v jq >/dev/null || { skip="no jq"; return; }
+	good='"start":"0x1","end":"0x2","perms":"r-xp","offset":"0x0"'
+	good=$good',"dev":"00:00","inode":0,"page_size":4096,"path":null'
+	for line in "{$good}" "{\"address\":\"0x1\",\"found\":true,$good}" \
+		'{"text":"x"}' '{"address":"0x1","found":false}'; do
+		echo "$line" >"$tmp/out"
+		json || return
 	done
-	printf '' | "$bin/tests/json" && return 1
-	printf '{"a":"\001"}\n' | "$bin/tests/json" && return 1
-	return 0
+	for line in '' '{' "{$good} {$good}" "{$good,}" "{$good,\"x\":1}" \
+		'[]' '{"text":1}' '{"text":"x","path":null}' '{"start":"0x1"}' \
+		"{\"address\":\"0x1\",\"found\":false,$good}" \
+		"{$(echo "$good" | sed 's/"0x1"/1/')}" \
+		"{$(echo "$good" | sed 's/r-x/rxw/')}" '{"text":"é"}'; do
+		echo "$line" >"$tmp/out"
+		json && return 1
+	done
+	: >"$tmp/out"
+	! json
 }
 
 # --- widths
@@ -651,6 +730,26 @@ t_file_offset()
 	pm -p "$target" --file-offset "$outer" --json
 	exits 0 && json &&
 		says "\"file\":\"$bin/tests/target\",\"file_address\":\"0x$outer\"}"
+}
+
+# Linked to be loaded anywhere, and where its addresses are no offsets
+t_layouts()
+{
+	command -v addr2line >/dev/null || { skip="no addr2line"; return; }
+	for layout in pie moved; do
+		start_other "$bin/tests/target-$layout"
+		pm -p "$other" --file-offset "$(get outer "$other_maps")"
+		exits 0 && quiet && lines 1 &&
+			says "$bin/tests/target-$layout 0x" || return
+		read -r file addr <"$tmp/out"
+		[ "$(addr2line -f -e "$file" "$addr" | head -n 1)" = \
+			outer_function ] || return
+		command -v llvm-symbolizer >/dev/null || continue
+		[ "$(llvm-symbolizer <"$tmp/out" | head -n 1)" = \
+			outer_function ] || return
+	done
+	# of the last, the addresses are known
+	[ $((addr)) -gt $((0x12340000)) ]
 }
 
 # Two segments on one page, and one that does not begin a page
@@ -822,11 +921,30 @@ t_own_symbolizer()
 		says "(inlined into) outer in $bin/tests/target"
 }
 
+# What both add to a place, and a function that is called like an address
+t_odd_symbols()
+{
+	cat >"$tmp/tool" <<-'END'
+	#!/bin/sh
+	read -r a
+	read -r b
+	printf '%s\n0x5\ndir/a:b.c:7 (discriminator 2)\n' "$a"
+	printf '%s\nlast\nb.c:?\n' "$b"
+	END
+	chmod 755 "$tmp/tool"
+	pm -p "$target" --symbolize="$tmp/tool" --json "$(get outer)" \
+		"$(get inlined)"
+	exits 0 && quiet && lines 2 &&
+		says '[{"function":"0x5","source":"dir/a:b.c:7"}]' &&
+		says '[{"function":"last","source":null}]' && json
+}
+
 t_failing_symbolizer()
 {
-	printf '#!/bin/sh\nexit 3\n' >"$tmp/tool"
+	printf '#!/bin/sh\necho run >>"%s/runs"\nexit 3\n' "$tmp" >"$tmp/tool"
 	chmod 755 "$tmp/tool"
-	pm -p "$target" --symbolize="$tmp/tool" "$(get outer)"
+	pm -p "$target" --symbolize="$tmp/tool" "$(get outer)" "$(get inlined)"
+	[ "$(cat "$tmp/runs")" = run ] || return
 	exits 2 && says "$(get outer) ?? in" && complains "/tool' failed" &&
 		complains "left addresses unanswered"
 }
@@ -984,6 +1102,31 @@ t_help()
 	exits 0 && quiet && says "procmap 1"
 }
 
+# Each allocation fails once.
+t_no_memory()
+{
+	set -- -p "$target" --file-offset --json "$(get outer)" "$(get heap)"
+	pm "$@"
+	cp "$tmp/out" "$tmp/expected"
+	nth=1
+	while shim SHIM_NO_MEMORY=$nth -- "$@" && [ "$status" -eq 2 ]; do
+		says_nothing && complains "out of memory" || return
+		nth=$((nth + 1))
+	done
+	exits 1 && same "$tmp/expected" "$tmp/out" && [ $nth -gt 8 ]
+}
+
+# Whoever reads has seen enough.
+t_no_reader()
+{
+	{
+		sleep 1
+		"$bin/procmap" -p "$target" 2>"$tmp/err"
+		echo $? >"$tmp/status"
+	} | :
+	[ "$(cat "$tmp/status")" -eq 141 ] && quiet
+}
+
 t_full_disk()
 {
 	[ -c /dev/full ] || { skip="no /dev/full"; return; }
@@ -1008,6 +1151,25 @@ t_completion()
 		try procmap -p self; [[ "${COMPREPLY[*]}" == self ]] || exit 2
 		try procmap --pid = $$; [[ " ${COMPREPLY[*]} " == *" $$ "* ]] || exit 3
 		try procmap -p 1 ""; [[ -z "${COMPREPLY[*]}" ]] || exit 4' bash "$compl"
+}
+
+installed()
+{
+	(cd "$tmp/root" && find . -type f | sort)
+}
+
+t_install()
+{
+	source=$(dirname "$0")/..
+	[ -f "$source/Makefile" ] || { skip="no sources"; return; }
+	set -- OUTPUT="$bin" DESTDIR="$tmp/root" prefix=/usr
+	make -C "$source" install "$@" || return
+	installed >"$tmp/out"
+	lines 3 && says ./usr/bin/procmap &&
+		says ./usr/share/man/man1/procmap.1 &&
+		says ./usr/share/bash-completion/completions/procmap &&
+		"$tmp/root/usr/bin/procmap" --version || return
+	make -C "$source" uninstall "$@" && [ -z "$(installed)" ]
 }
 
 echo "TAP version 13"
@@ -1041,10 +1203,12 @@ run "lookup: --next" t_next
 run "lookup: filters" t_filtered_lookup
 run "lookup: 1,000 addresses in 5 libraries take 5 queries" t_few_queries
 run "lookup: the same from standard input" t_few_queries_input
+run "lookup: few calls of any kind, by strace -c" t_few_calls
 run "lookup: 500 addresses in a gap take one query" t_few_queries_gap
 run "input: each line is answered as it comes" t_stream
 run "input: stack traces" t_trace
 run "input: exit statuses" t_input_statuses
+run "input: words that look like addresses" t_words
 run "input: long lines, NULs, control characters" t_odd_input
 run "names: hostile ones are escaped" t_hostile
 run "names: letters of the locale are not" t_hostile_utf8
@@ -1055,12 +1219,14 @@ run "json: walk" t_json_walk
 run "json: lookup" t_json_lookup
 run "json: names" t_json_names
 run "json: lines of input" t_json_input
-run "json: the checker finds faults" t_json_checker
+run "json: names, as a parser reads them" t_json_round_trip
+run "json: the schema finds faults" t_json_schema
 run "width: no line is longer" t_widths
 run "width: paths are shortened, or have a line" t_shortened
 run "width: the terminal's, or --width" t_terminal
 run "width: columns line up" t_lines_up
 run "files: --file-offset is the ELF address" t_file_offset
+run "files: any layout, as addr2line and llvm-symbolizer see it" t_layouts
 run "files: the segment that is mapped counts" t_segments
 run "files: no ELF file, no address" t_no_file_offset
 run "files: names with spaces are quoted" t_file_with_spaces
@@ -1073,6 +1239,7 @@ run "symbolize: llvm-symbolizer" t_llvm
 run "symbolize: the one that is installed" t_default_symbolizer
 run "symbolize: none that is installed" t_no_symbolizer
 run "symbolize: another tool, hostile symbols" t_own_symbolizer
+run "symbolize: odd symbols and places" t_odd_symbols
 run "symbolize: a tool that fails" t_failing_symbolizer
 run "error: no such process" t_no_process
 run "error: kernel thread" t_kernel_thread
@@ -1087,9 +1254,12 @@ run "error: exit during a lookup" t_exit_in_lookup
 run "error: exec during a lookup" t_exec_in_lookup
 run "error: exit between lines of input" t_exit_in_stream
 run "error: usage" t_usage
+run "error: no memory" t_no_memory
 run "error: output that cannot be written" t_full_disk
+run "error: output that is not read to its end" t_no_reader
 run "help and version" t_help
 run "completion for bash" t_completion
+run "install and uninstall" t_install
 
 echo "1..$nr"
 [ "$failed" -eq 0 ]
