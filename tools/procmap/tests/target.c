@@ -125,7 +125,8 @@ static void map_files(void)
 
 /*
  * ELF files whose first bytes are mapped for two segments, of which only one is
- * executable, and whose third segment does not begin a page.
+ * executable; whose third segment does not begin a page; and whose fourth is
+ * far behind and not executable, but mapped as if it were.
  */
 static const struct {
 	unsigned int flags, offset, vaddr;
@@ -133,9 +134,11 @@ static const struct {
 	{ PF_R,		0,	0x20000 },
 	{ PF_R | PF_X,	0,	0x10000 },
 	{ PF_R,		0x200,	0x30200 },
+	{ PF_R,		0x40000, 0x50000 },
 };
 
-#define NR_SEGMENTS	3
+#define NR_SEGMENTS	4
+#define ELF_SIZE	0x50000
 
 static void fill_ident(unsigned char *ident, int class)
 {
@@ -188,17 +191,17 @@ static void write_elf64(int fd)
 
 static void map_elf(void)
 {
-	int fd = make_file("elf32", page);
+	int fd = make_file("elf32", ELF_SIZE);
 
 	write_elf32(fd);
-	tell("text32", map(fd, page, PROT_READ | PROT_EXEC, MAP_PRIVATE));
-	tell("data32", map(fd, page, PROT_READ, MAP_PRIVATE));
+	tell("text32", map(fd, ELF_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE));
+	tell("data32", map(fd, ELF_SIZE, PROT_READ, MAP_PRIVATE));
 	close(fd);
 
-	fd = make_file("elf64", page);
+	fd = make_file("elf64", ELF_SIZE);
 	write_elf64(fd);
-	tell("text64", map(fd, page, PROT_READ | PROT_EXEC, MAP_PRIVATE));
-	tell("data64", map(fd, page, PROT_READ, MAP_PRIVATE));
+	tell("text64", map(fd, ELF_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE));
+	tell("data64", map(fd, ELF_SIZE, PROT_READ, MAP_PRIVATE));
 	close(fd);
 }
 

@@ -752,17 +752,20 @@ t_layouts()
 	[ $((addr)) -gt $((0x12340000)) ]
 }
 
-# Two segments on one page, and one that does not begin a page
+# Two segments on one page, one that does not begin a page, and one that only
+# the process has executable
 t_segments()
 {
 	for class in 32 64; do
 		text=$(get text$class)
 		data=$(get data$class)
 		pm -p "$target" --file-offset "$(add "$text" 16)" \
-			"$(add "$data" 16)" "$(add "$data" 528)"
-		exits 0 && lines 3 && says "/elf$class 0x10010" &&
+			"$(add "$data" 16)" "$(add "$data" 528)" \
+			"$(add "$text" 262160)"
+		exits 0 && lines 4 && says "/elf$class 0x10010" &&
 			says "/elf$class 0x20010" &&
-			says "/elf$class 0x30210" || return
+			says "/elf$class 0x30210" &&
+			says "/elf$class 0x50010" || return
 	done
 }
 
