@@ -18,6 +18,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <linux/fuse.h>
@@ -799,6 +800,72 @@ TEST_F_TIMEOUT(image, truncated, TIMEOUT)
 			TH_LOG("truncated to %ju bytes",
 			       (uintmax_t)st.st_size);
 	}
+}
+
+/*
+ * What stands behind the end of the file, in its last page, is not of the file:
+ * whoever maps it shared can write there what they like.
+ */
+TEST_F_TIMEOUT(image, behind_the_end, TIMEOUT)
+{
+	unsigned char bytes[4096];
+	unsigned char *shared;
+	struct answer seen;
+	ssize_t size, end;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	put_shape(&self->img, &plain);
+	size = pread(self->img.fd, bytes, sizeof(bytes), 0);
+	must(size > 0);
+	shared = mmap(NULL, sizeof(bytes), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      self->img.fd, 0);
+	must(shared != MAP_FAILED);
+	for (end = size - 1; end; end--) {
+		must(!ftruncate(self->img.fd, end));
+		memcpy(shared + end, bytes + end, size - end);
+		ASSERT_TRUE(is_right(self->maps, self->addr, self->img.fd))
+			TH_LOG("the file ends at %zd, and goes on", end);
+	}
+	must(!ftruncate(self->img.fd, size));
+	memcpy(shared, bytes, size);
+	EXPECT_EQ(0, ask(self->maps, self->addr, &seen));
+	EXPECT_EQ(20, seen.size);
+	unmap(shared);
+}
+
+static uint64_t free_memory(void)
+{
+	struct sysinfo info;
+
+	must(!sysinfo(&info));
+	return (uint64_t)info.freeram * info.mem_unit;
+}
+
+/* Pages that are read are given back: each time the file has another. */
+TEST_F_TIMEOUT(image, pages_given_back, TIMEOUT)
+{
+	const unsigned int times = 8192;
+	unsigned char bytes[4096];
+	struct answer seen;
+	uint64_t before;
+	unsigned int i;
+	ssize_t size;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	put_shape(&self->img, &plain);
+	size = pread(self->img.fd, bytes, sizeof(bytes), 0);
+	must(size > 0);
+	before = free_memory();
+	for (i = 0; i < times; i++) {
+		must(!ftruncate(self->img.fd, 0));
+		write_at(self->img.fd, 0, bytes, size);
+		ASSERT_EQ(0, ask(self->maps, self->addr, &seen));
+		ASSERT_EQ(20, seen.size);
+	}
+	/* Half of them is far more than what else the machine may take. */
+	EXPECT_GT(times / 2 * 4096, (int64_t)(before - free_memory()));
 }
 
 /* Values for a field that is @was in a file of @size bytes. */
