@@ -244,21 +244,21 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 {
 	struct elf_headers h;
 	const u8 *phdr = NULL;
-	size_t ahead = 0;	/* entries from @phdr on that are in the window */
+	size_t ahead = 0;	/* entries behind @phdr that are in the window */
 	unsigned int i;
 
 	if (!elf_get_headers(w, &h))
 		return 0;
-	for (i = 0; i < h.nr; i++, ahead--, phdr += h.entry_size) {
+	for (i = 0; i < h.nr; i++, phdr += h.entry_size) {
 		struct elf_segment seg;
 		u32 size;
 
-		if (!ahead) {
+		if (!ahead--) {
 			phdr = elf_window_get(w, h.offset + i * h.entry_size,
 					      h.entry_size);
 			if (!phdr)
 				return 0;
-			ahead = (w->buf + w->len - phdr) / h.entry_size;
+			ahead = (w->buf + w->len - phdr) / h.entry_size - 1;
 		}
 		/* The type comes first in both classes. */
 		if (get_unaligned((const u32 *)phdr) != PT_NOTE)
@@ -268,7 +268,7 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 		if (size)
 			return size;
 		/* The window may be elsewhere now. */
-		ahead = 1;
+		ahead = 0;
 	}
 	return 0;
 }

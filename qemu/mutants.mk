@@ -7,7 +7,7 @@
 mutants := $(build)/mutants
 
 .PHONY: mutants
-mutants: linux = $(mutants)/linux
+mutants: private linux = $(mutants)/linux
 mutants: $(bootable) ## put small bugs into the kernel one by one: does a test see each? (hours)
 	$(Q)mkdir -p $(mutants)/kernel
 	$(Q)[ -d $(mutants)/linux ] || git -C $(build)/linux worktree add -q \

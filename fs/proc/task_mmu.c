@@ -19,7 +19,7 @@
  * is what a user may call anonymous memory, 79 bytes and brackets around them),
  * and most paths.
  */
-#define PROCMAP_SHORT_NAME		256
+#define PROCMAP_SHORT_NAME		512
 
 /* VMAs that a search skips before it looks whether someone waits. */
 #define PROCMAP_SKIP_BATCH		32
@@ -358,7 +358,7 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	unsigned long left;
 
 	/* A size that is constant need not be checked against the stack. */
-	if (size >= end - first)
+	if (query->size >= end)
 		left = copy_to_user(to, &out->vma_start, end - first);
 	else
 		left = copy_to_user(to, &out->vma_start, size);
