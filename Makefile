@@ -80,6 +80,12 @@ $(build)/ksrc: force
 lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
 	$(Q)patches/lint $(BASE) $(obj)/.config
 
+.PHONY: check
+check: ## test procmap and the manual pages here, where this kernel has the ioctl
+	$(Q)qemu/install-packages gcc jq libc6-dev strace
+	+$(Q)$(MAKE) -C tools/procmap OUTPUT='$(CURDIR)/build/check' check
+	+$(Q)$(MAKE) -C Documentation/man OUTPUT='$(CURDIR)/build/check' check
+
 .PHONY: man
 man: ## show the manual pages
 	$(Q)qemu/install-packages man-db

@@ -1116,7 +1116,7 @@ t_no_memory()
 		says_nothing && complains "out of memory" || return
 		nth=$((nth + 1))
 	done
-	exits 1 && same "$tmp/expected" "$tmp/out" && [ $nth -gt 8 ]
+	exits 1 && same "$tmp/expected" "$tmp/out" && [ $nth -gt 5 ]
 }
 
 # Whoever reads has seen enough.
