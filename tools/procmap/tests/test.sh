@@ -819,6 +819,20 @@ t_replaced_file()
 	exits 0 && says "/proc/$other/map_files/" && says " 0x$(get outer)"
 }
 
+# Nor is one opened that would wait for a writer.
+t_replaced_by_fifo()
+{
+	may_read_map_files || return 0
+	cp "$bin/tests/target" "$tmp/pipe"
+	start_other "$tmp/pipe"
+	rm "$tmp/pipe"
+	mkfifo "$tmp/pipe (deleted)"
+	timeout 10 "$bin/procmap" -p "$other" --file-offset \
+		"$(get outer "$other_maps")" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	exits 0 && says "/proc/$other/map_files/" && says " 0x$(get outer)"
+}
+
 # A file is known by its build ID: a copy of it will do.
 t_same_build()
 {
@@ -1235,6 +1249,7 @@ run "files: no ELF file, no address" t_no_file_offset
 run "files: names with spaces are quoted" t_file_with_spaces
 run "files: deleted ones are read all the same" t_deleted_file
 run "files: replaced ones are not mistaken" t_replaced_file
+run "files: replaced ones are not waited for" t_replaced_by_fifo
 run "files: known by their build ID" t_same_build
 run "files: replaced ones that cannot be reached" t_replaced_unreachable
 run "symbolize: addr2line" t_addr2line
