@@ -5,6 +5,7 @@
  * Names come from whoever made the file, the memory or the symbol. Nothing of
  * them reaches the output that a terminal would take for more than a letter.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -528,6 +529,6 @@ void print_batch(const struct batch *batch, const struct options *opts)
 		print_table_header(batch, opts);
 	for (i = 0; i < batch->nr_answers; i++)
 		print_answer(&batch->answers[i], opts, batch->walk);
-	if (fflush(stdout))
-		die("cannot write the answer: %m");
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write the answer: %s", strerror(errno));
 }

@@ -541,7 +541,6 @@ int main(int argc, char **argv)
 	static char output[OUTPUT_SIZE];
 	struct options opts = { };
 	struct process proc;
-	int ret;
 
 	setlocale(LC_CTYPE, "");
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
@@ -551,13 +550,8 @@ int main(int argc, char **argv)
 
 	process_open(&proc, opts.pid);
 	if (!*argv)
-		ret = walk(&proc, &opts);
-	else if (!strcmp(*argv, "-") && !argv[1])
-		ret = answer_input(&proc, &opts);
-	else
-		ret = answer_arguments(&proc, argv, &opts);
-
-	if (fflush(stdout) || ferror(stdout))
-		die("cannot write the answer: %s", strerror(errno));
-	return ret;
+		return walk(&proc, &opts);
+	if (!strcmp(*argv, "-") && !argv[1])
+		return answer_input(&proc, &opts);
+	return answer_arguments(&proc, argv, &opts);
 }

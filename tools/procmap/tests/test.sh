@@ -927,9 +927,12 @@ make_symbolizer()
 t_own_symbolizer()
 {
 	make_symbolizer
+	# which of the two it is like depends on its name, not its directory's
+	mkdir "$tmp/llvm-symbolizer.d"
+	mv "$tmp/tool" "$tmp/llvm-symbolizer.d"
 	outer=$(get outer)
 	elf=$(get text64)
-	pm -p "$target" --symbolize="$tmp/tool" "$outer" "$elf" 10 \
+	pm -p "$target" --symbolize="$tmp/llvm-symbolizer.d/tool" "$outer" "$elf" 10 \
 		"$(add "$outer" 1)"
 	exits 1 && lines 7 && complains 'bad\033[31m' &&
 		says "of 0x10000 at $(dirname "$maps")/elf64:7" &&
