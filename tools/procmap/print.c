@@ -135,7 +135,8 @@ static void format_build_id(const struct mapping *map,
 static struct {
 	bool started;
 	int addr, offset, dev, inode;	/* columns */
-	bool folded;			/* build ID and path on a second line */
+	bool folded;			/* build ID and path on a line of their own */
+	bool narrow;			/* offset, device and inode too */
 	int path;			/* columns left for the path */
 } table;
 
@@ -167,12 +168,14 @@ static void lay_out(const struct batch *batch, const struct options *opts)
 	int lead = batch->walk ? 0 : table.addr + 1;
 
 	table.folded = false;
+	table.narrow = false;
 	table.path = INT_MAX;
 	if (!opts->width)
 		return;
 	table.path = opts->width - lead - (2 * table.addr + 2) - 5 -
 		     (table.offset + 1) - (table.dev + 1) - (table.inode + 1) -
 		     build_id;
+	table.narrow = table.path + build_id < -1;
 	if (table.path >= MIN_PATH)
 		return;
 	table.folded = true;
@@ -181,9 +184,9 @@ static void lay_out(const struct batch *batch, const struct options *opts)
 		table.path = MIN_PATH;
 }
 
-static void print_tail_start(void)
+static void print_gap(bool folded)
 {
-	if (table.folded)
+	if (folded)
 		printf("\n%*s", INDENT, "");
 	else
 		putchar(' ');
@@ -193,10 +196,11 @@ static void print_header(bool walk, bool build_id)
 {
 	if (!walk)
 		printf("%-*s ", table.addr, "ADDRESS");
-	printf("%-*s %-4s %-*s %-*s %-*s", 2 * table.addr + 1, "START-END",
-	       "PERM", table.offset, "OFFSET", table.dev, "DEV",
+	printf("%-*s PERM", 2 * table.addr + 1, "START-END");
+	print_gap(table.narrow);
+	printf("%-*s %-*s %-*s", table.offset, "OFFSET", table.dev, "DEV",
 	       table.folded ? 0 : table.inode, "INODE");
-	print_tail_start();
+	print_gap(table.folded);
 	if (build_id)
 		printf("%-*s ", 2 * BUILD_ID_MAX, "BUILD-ID");
 	puts("PATH");
@@ -217,12 +221,12 @@ static void print_tail(const struct mapping *map, bool build_id)
 
 	format_build_id(map, id);
 	if (build_id && (*id || has_path)) {
-		print_tail_start();
+		print_gap(table.folded);
 		printf(has_path ? "%-*s " : "%.*s", 2 * BUILD_ID_MAX,
 		       *id ? id : "-");
 		print_path(map);
 	} else if (has_path) {
-		print_tail_start();
+		print_gap(table.folded);
 		print_path(map);
 	}
 	putchar('\n');
@@ -237,10 +241,11 @@ static void print_row(const struct mapping *map, bool build_id)
 
 	format_perms(map, perms);
 	snprintf(dev, sizeof(dev), "%02x:%02x", q->dev_major, q->dev_minor);
-	printf("%0*llx-%0*llx %s %0*llx %-*s %-*llu", table.addr, q->vma_start,
-	       table.addr, q->vma_end, perms, table.offset, q->vma_offset,
-	       table.dev, dev, has_tail && !table.folded ? table.inode : 0,
-	       q->inode);
+	printf("%0*llx-%0*llx %s", table.addr, q->vma_start, table.addr,
+	       q->vma_end, perms);
+	print_gap(table.narrow);
+	printf("%0*llx %-*s %-*llu", table.offset, q->vma_offset, table.dev,
+	       dev, has_tail && !table.folded ? table.inode : 0, q->inode);
 	print_tail(map, build_id);
 }
 

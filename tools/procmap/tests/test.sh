@@ -691,14 +691,22 @@ t_widths()
 		pm -p "$target" --width "$width" "$(get lib1)" "$(get control)" 0
 		exits 1 && fits "$width" && says lib1 || return
 	done
+	for width in 44 54 60 67; do
+		pm -p "$target" --width "$width"
+		exits 0 && fits "$width" || return
+		pm -p "$target" --width "$width" "$(get lib1)" "$(get control)" 0
+		exits 1 && fits "$width" && says lib1 || return
+	done
 }
 
 t_shortened()
 {
 	pm -p "$target" --width 80 --exec --file
 	exits 0 && says " ..." && says /tests/target || return
-	pm -p "$target" --width 60 "$(get lib1)"
-	exits 0 && says "    $(dirname "$maps")/lib1" && lines 4
+	pm -p "$target" --width 70 "$(get lib1)"
+	exits 0 && says "    $(dirname "$maps")/lib1" && lines 4 || return
+	pm -p "$target" --width 54 "$(get lib1)"
+	exits 0 && says "    $(dirname "$maps")/lib1" && lines 6
 }
 
 t_terminal()
