@@ -31,6 +31,7 @@
 #define CHANGES_MIN	300
 #define ANSWERS_MIN	100	/* of each reader */
 #define TARGETS_MIN	12
+#define KILLED_MIN	30
 
 /* Seconds in which slow machines come to that. */
 #define PATIENCE	120
@@ -1102,6 +1103,99 @@ TEST_F_TIMEOUT(race, end_of_target, TIMEOUT)
 	EXPECT_LE(TARGETS_MIN, race->changes);
 	EXPECT_LE(ANSWERS_MIN, race->answers[0]);
 	TH_LOG("%lu targets, %lu answers", race->changes, race->answers[0]);
+}
+
+/*
+ * Who asks is killed: as it waits for the lock that the target holds for long, and
+ * in a search, whether anybody waits for the search to let it in or not. It must
+ * leave no lock behind, or the target would not get any further, and no file.
+ */
+
+static void remake_search(int sock)
+{
+	uint32_t seed = 0x456789a;
+	unsigned int ticks;
+
+	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+	prepare_search();
+	must(write(sock, "", 1) == 1);
+	for (;;) {
+		for (ticks = random_below(&seed, 5); ticks; ticks--)
+			wait_a_tick();
+		prepare_search();
+		count(&race->changes);
+	}
+}
+
+static pid_t start_remaking(void)
+{
+	int socks[2];
+	char byte;
+	pid_t pid;
+
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	pid = fork();
+	must(pid >= 0);
+	if (!pid)
+		remake_search(socks[1]);
+	must(read(socks[0], &byte, 1) == 1);
+	close(socks[0]);
+	close(socks[1]);
+	return pid;
+}
+
+static void end_process(pid_t pid)
+{
+	must(!kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0) == pid);
+}
+
+static void kill_reader(int maps, uint32_t *seed)
+{
+	unsigned int ticks = random_below(seed, 10);
+	pid_t pid = fork();
+
+	must(pid >= 0);
+	if (!pid) {
+		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+		read_answers(maps, *seed, &race->answers[1]);
+		_exit(0);
+	}
+	for (; ticks; ticks--)
+		wait_a_tick();
+	end_process(pid);
+}
+
+TEST_F_TIMEOUT(race, killed, TIMEOUT)
+{
+	unsigned long *killed = &race->answers[0], changes;
+	time_t start = time(NULL);
+	uint32_t seed = 0x56789ab;
+	pid_t target;
+	int maps;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	race->scene = &search;
+	target = start_remaking();
+	maps = maps_open(target);
+	while (goes_on(start, reached(killed, KILLED_MIN))) {
+		kill_reader(maps, &seed);
+		count(killed);
+	}
+	EXPECT_FALSE(race->failed)
+		TH_LOG("%s", race->what);
+	EXPECT_LE(KILLED_MIN, *killed);
+
+	start = time(NULL);
+	changes = race->changes + 2;
+	while (goes_on(start, reached(&race->changes, changes)))
+		wait_a_tick();
+	EXPECT_LE(changes, race->changes);
+	end_process(target);
+	close(maps);
+	TH_LOG("%lu changes, %lu killed, %lu answers", race->changes, *killed,
+	       race->answers[1]);
 }
 
 TEST_HARNESS_MAIN
