@@ -55,6 +55,7 @@ struct kind {
 	size_t size;		/* of the struct; 0: as this kernel has it */
 	bool scan;		/* search for the file from address 0 on */
 	bool label;		/* ask about [stack], else about the file */
+	bool short_path;	/* of the file */
 	bool vma_name, build_id;
 	bool on_disk;		/* pages of the file have to be read in */
 	bool fresh;		/* user memory that is not there yet */
@@ -63,8 +64,8 @@ struct kind {
 };
 
 enum {
-	NUMBERS, SHORTEST, SHORT, LONG, LABEL, PATH, BUILD_ID_ONLY, EVERYTHING,
-	SCAN, SCAN_EVERYTHING, ON_DISK, FRESH, KINDS
+	NUMBERS, SHORTEST, SHORT, LONG, LABEL, SHORT_PATH, PATH, BUILD_ID_ONLY,
+	EVERYTHING, SCAN, SCAN_EVERYTHING, ON_DISK, FRESH, KINDS
 };
 
 static const struct kind kinds[KINDS] = {
@@ -84,6 +85,10 @@ static const struct kind kinds[KINDS] = {
 	},
 	[LABEL] = {
 		.name = "label", .label = true, .vma_name = true, .efault = 3
+	},
+	[SHORT_PATH] = {
+		.name = "short path", .short_path = true, .vma_name = true,
+		.efault = 3
 	},
 	[PATH] = {
 		.name = "path", .vma_name = true, .enomem = 1, .efault = 3
@@ -203,15 +208,15 @@ struct target {
 	struct answer build_id;
 };
 
-/* A long path takes memory that a short one may not need. */
 static char image_path[PATH_MAX];
 
-static void make_directories(void)
+/* A long path takes memory that a short one may not need. */
+static void make_directories(bool short_path)
 {
 	char name[251] = "/";
 	unsigned int i;
 
-	memset(name + 1, 'n', sizeof(name) - 2);
+	memset(name + 1, 'n', short_path ? 8 : sizeof(name) - 2);
 	strcpy(image_path, FILES);
 	for (i = 0; i < 3; i++) {
 		strcat(image_path, name);
@@ -220,14 +225,14 @@ static void make_directories(void)
 	strcat(image_path, name);
 }
 
-static void make_image(struct answer *build_id)
+static void make_image(bool short_path, struct answer *build_id)
 {
 	static const struct shape shape = {
 		.segment = { { .note = { BUILD_ID(20, 1) } } }, .size = 20, .fill = 1,
 	};
 	struct image image = { .class = ELFCLASS64, .order = NATIVE_ORDER };
 
-	make_directories();
+	make_directories(short_path);
 	image.fd = open(image_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	must(image.fd >= 0);
 	put_shape(&image, &shape);
@@ -235,13 +240,13 @@ static void make_image(struct answer *build_id)
 	close(image.fd);
 }
 
-static void make_target(struct target *t)
+static void make_target(const struct kind *kind, struct target *t)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	void *image;
 	int fd;
 
-	make_image(&t->build_id);
+	make_image(kind->short_path, &t->build_id);
 	fd = open(image_path, O_RDONLY | O_CLOEXEC);
 	must(fd >= 0);
 	image = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
@@ -538,6 +543,7 @@ FIXTURE_VARIANT_ADD(fault, shortest) { .kind = SHORTEST };
 FIXTURE_VARIANT_ADD(fault, shorter) { .kind = SHORT };
 FIXTURE_VARIANT_ADD(fault, longer) { .kind = LONG };
 FIXTURE_VARIANT_ADD(fault, label) { .kind = LABEL };
+FIXTURE_VARIANT_ADD(fault, short_path) { .kind = SHORT_PATH };
 FIXTURE_VARIANT_ADD(fault, path) { .kind = PATH };
 FIXTURE_VARIANT_ADD(fault, build_id) { .kind = BUILD_ID_ONLY };
 FIXTURE_VARIANT_ADD(fault, everything) { .kind = EVERYTHING };
@@ -550,7 +556,7 @@ FIXTURE_SETUP(fault)
 {
 	self->missing = set_up() ?: mount_for(&kinds[variant->kind]);
 	if (!self->missing)
-		make_target(&self->target);
+		make_target(&kinds[variant->kind], &self->target);
 }
 
 FIXTURE_TEARDOWN(fault)
@@ -591,7 +597,7 @@ FIXTURE_SETUP(no_pages)
 	if (!self->missing)
 		self->missing = mount_ext4(FILES);
 	if (!self->missing)
-		make_target(&self->target);
+		make_target(&kinds[BUILD_ID_ONLY], &self->target);
 }
 
 FIXTURE_TEARDOWN(no_pages)
@@ -704,7 +710,7 @@ TEST_F_TIMEOUT(leak, none, TIMEOUT)
 			TH_LOG("without %s: %s", kinds[i].name, lacks);
 			continue;
 		}
-		make_target(&target);
+		make_target(&kinds[i], &target);
 		EXPECT_TRUE(query_with_all_faults(&kinds[i], &target, &c))
 			TH_LOG("%s", complaint);
 		end_target(&target);
