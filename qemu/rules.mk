@@ -180,11 +180,12 @@ fuzz: $(bootable)
 		/proc-tests/proc-maps-query-fuzz --time $(TIME) $(addprefix --seed ,$(SEED))
 
 # A run of the tests leaves the counts behind.
+$(obj)-gcov.tar: $(bootable)
+	+$(Q)$(MAKE) BASE='$(BASE)' KSRC='$(KSRC)' CONFIG=debug test
+
 .PHONY: coverage
-coverage: $(bootable)
-	+$(Q)[ $(obj)-gcov.tar -nt $(obj).stamp ] || \
-		$(MAKE) BASE='$(BASE)' KSRC='$(KSRC)' CONFIG=debug test
-	$(Q)qemu/coverage $(linux) $(obj) $(obj)-gcov.tar
+coverage: $(obj)-gcov.tar
+	$(Q)qemu/coverage $(linux) $(obj) $<
 else
 .PHONY: fuzz
 fuzz: ## random queries for TIME=60 seconds, in the debug VM; SEED=N repeats a run
