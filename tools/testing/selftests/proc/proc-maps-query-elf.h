@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include "proc-maps-query.h"
 
+#ifndef ARRAY_SIZE	/* kselftest.h has it from 5.18 on */
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
 #define BUILD_ID_MAX	20
 
 /* What the kernel must find; it may find more. */
