@@ -34,6 +34,7 @@ series	:= $(foreach base,$(bases),$(call series_of,$(base)))
 include qemu/rules.mk
 include qemu/bench.mk
 include qemu/mutants.mk
+include deb/rules.mk
 
 .PHONY: help
 help:

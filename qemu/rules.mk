@@ -32,8 +32,9 @@ endif
 cc	 = $(if $(shell command -v ccache),ccache )gcc
 jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
-	CC='$(cc)' HOSTCC='$(cc)' LOCALVERSION= KBUILD_BUILD_USER=vm \
-	KBUILD_BUILD_HOST=vm KBUILD_BUILD_VERSION=1 \
+	CC='$(cc)' HOSTCC='$(cc)' $(naming)
+naming	 = LOCALVERSION= KBUILD_BUILD_USER=vm KBUILD_BUILD_HOST=vm \
+	KBUILD_BUILD_VERSION=1 \
 	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 step	 := qemu/step
 
