@@ -34,11 +34,50 @@ struct procmap_answer {
 	char short_name[PROCMAP_SHORT_NAME];
 };
 
+static bool query_straddles_pages(const struct procmap_query __user *uquery)
+{
+	return offset_in_page(uquery) > PAGE_SIZE - sizeof(*uquery);
+}
+
+/*
+ * Nearly every caller knows the same struct: reads its input fields, and no other.
+ * Returns whether it did; if not, query_copy_in_any() finds out why.
+ */
+static bool query_copy_in_known(struct procmap_query *query,
+				const struct procmap_query __user *uquery)
+{
+	/* query_copy_out_fields() then wants the others too. */
+	if (query_straddles_pages(uquery))
+		return false;
+	if (!user_read_access_begin(uquery, sizeof(*uquery)))
+		return false;
+	unsafe_get_user(query->size, &uquery->size, not_known);
+	if (query->size != sizeof(*query))
+		goto not_known;
+	unsafe_get_user(query->query_flags, &uquery->query_flags, not_known);
+	unsafe_get_user(query->query_addr, &uquery->query_addr, not_known);
+	unsafe_get_user(query->vma_name_size, &uquery->vma_name_size,
+			not_known);
+	unsafe_get_user(query->vma_name_addr, &uquery->vma_name_addr,
+			not_known);
+	unsafe_get_user(query->build_id_size, &uquery->build_id_size,
+			not_known);
+	unsafe_get_user(query->build_id_addr, &uquery->build_id_addr,
+			not_known);
+	user_read_access_end();
+	return true;
+
+not_known:
+	user_read_access_end();
+	return false;
+}
+
 /* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
-static int query_copy_in(struct procmap_query *query,
-			 const struct procmap_query __user *uquery)
+static int query_copy_in_any(struct procmap_query *query,
+			     const struct procmap_query __user *uquery)
 {
 	u64 size;
+	int err;
 
 	if (get_user(size, &uquery->size))
 		return -EFAULT;
@@ -46,20 +85,21 @@ static int query_copy_in(struct procmap_query *query,
 		return -E2BIG;
 	if (size < offsetofend(struct procmap_query, query_addr))
 		return -EINVAL;
-
-	/* Nearly every caller knows the same struct: spare it the loops. */
-	if (size == sizeof(*query)) {
-		if (copy_from_user(query, uquery, sizeof(*query)))
-			return -EFAULT;
-	} else {
-		int err = copy_struct_from_user(query, sizeof(*query), uquery,
-						size);
-		if (err)
-			return err;
-	}
+	err = copy_struct_from_user(query, sizeof(*query), uquery, size);
 	/* It may have been changed meanwhile: stay with what was checked. */
 	query->size = size;
+	return err;
+}
 
+/* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
+static int query_copy_in(struct procmap_query *query,
+			 const struct procmap_query __user *uquery)
+{
+	int err = query_copy_in_known(query, uquery) ? 0 :
+		  query_copy_in_any(query, uquery);
+
+	if (err)
+		return err;
 	if (query->query_flags & ~(u64)PROCMAP_QUERY_FLAGS)
 		return -EINVAL;
 	if (!query->vma_name_size != !query->vma_name_addr)
@@ -369,7 +409,8 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	 * If only the page behind cannot be written, undo what was written of
 	 * the one before. Where that fails it is gone, and nobody sees it.
 	 */
-	left = copy_to_user(to, &query->vma_start, size - left);
+	if (query_straddles_pages(uquery))
+		left = copy_to_user(to, &query->vma_start, size - left);
 	return -EFAULT;
 }
 
