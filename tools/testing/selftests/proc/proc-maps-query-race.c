@@ -1111,7 +1111,16 @@ TEST_F_TIMEOUT(race, end_of_target, TIMEOUT)
  * leave no lock behind, or the target would not get any further, and no file.
  */
 
-static void remake_search(int sock)
+/* By what says nothing to a query, but changes each VMA of very many. */
+static void hold_lock_for_long(void)
+{
+	void *addr = (void *)(uintptr_t)region;
+
+	must(!madvise(addr, (REGION_PAGES - 1) * page, MADV_DONTFORK));
+	must(!madvise(addr, (REGION_PAGES - 1) * page, MADV_DOFORK));
+}
+
+static void hold_lock_often(int sock)
 {
 	uint32_t seed = 0x456789a;
 	unsigned int ticks;
@@ -1122,12 +1131,12 @@ static void remake_search(int sock)
 	for (;;) {
 		for (ticks = random_below(&seed, 5); ticks; ticks--)
 			wait_a_tick();
-		prepare_search();
+		hold_lock_for_long();
 		count(&race->changes);
 	}
 }
 
-static pid_t start_remaking(void)
+static pid_t start_holding(void)
 {
 	int socks[2];
 	char byte;
@@ -1137,7 +1146,7 @@ static pid_t start_remaking(void)
 	pid = fork();
 	must(pid >= 0);
 	if (!pid)
-		remake_search(socks[1]);
+		hold_lock_often(socks[1]);
 	must(read(socks[0], &byte, 1) == 1);
 	close(socks[0]);
 	close(socks[1]);
@@ -1177,7 +1186,7 @@ TEST_F_TIMEOUT(race, killed, TIMEOUT)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	race->scene = &search;
-	target = start_remaking();
+	target = start_holding();
 	maps = maps_open(target);
 	while (goes_on(start, reached(killed, KILLED_MIN))) {
 		kill_reader(maps, &seed);
