@@ -121,7 +121,7 @@ static uint32_t random_below(uint32_t *seed, uint32_t limit)
 	return *seed % limit;
 }
 
-/* Returns the first of @pages pages that change. */
+/* Returns the first of the @pages that change. */
 static unsigned int random_hot(uint32_t *seed, unsigned int pages)
 {
 	return random_below(seed, CHUNKS) * CHUNK_PAGES +
