@@ -6,6 +6,9 @@
 BASE	?= 6.1
 # A kernel tree of your own, instead of Debian's linux-source-$(BASE).
 KSRC	?=
+# The kernel that "make apply" is for; DRY=1 only tells what it would do.
+TREE	?=
+DRY	?=
 # "debug" for the kernel that looks for bugs (qemu/debug.config).
 CONFIG	?=
 # 1: show the commands, the kernel's log, everything.
@@ -76,6 +79,16 @@ $(build)/tree.stamp: $(call series_of,$(BASE)) patches/tree $(build)/ksrc | pack
 $(build)/ksrc: force
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(KSRC)' | cmp -s - $@ || echo '$(KSRC)' > $@
+
+.PHONY: apply
+apply: export TREE := $(TREE)
+apply: $(series) ## put the series on a kernel of yours: TREE=DIR; DRY=1 only tells
+	$(Q)patches/apply $(if $(filter 1,$(DRY)),-n) \
+		$(if $(filter file,$(origin BASE)),,-b '$(BASE)') -- "$$TREE"
+
+.PHONY: test-apply
+test-apply: $(series) ## what apply does with trees of every kind
+	$(Q)patches/test-apply
 
 .PHONY: lint
 lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
