@@ -40,12 +40,17 @@ include qemu/mutants.mk
 include deb/rules.mk
 
 .PHONY: help
+ifeq ($(BASES),1)
+help:
+	@patches/bases
+else
 help:
 	@echo 'make [BASE=$(BASE)] [KSRC=DIR] [CONFIG=debug] [V=1] TARGET'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
-	@echo 'Bases: $(bases)'
+	@echo 'Bases: $(bases) (make help BASES=1 tells more)'
+endif
 
 .PHONY: series
 series: $(series) ## expand the patches of all bases to build/BASE/series, for git am
