@@ -670,6 +670,31 @@ TEST_F_TIMEOUT(image, every_place_in_segment, TIMEOUT)
 	}
 }
 
+/* A table of headers, any of which may be the one of the notes. */
+TEST_F_TIMEOUT(image, every_place_in_headers, TIMEOUT)
+{
+	struct answer want = shape_answer(&plain), seen;
+	uint64_t at, end;
+	unsigned int i;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	put_shape(&self->img, &plain);
+	put(&self->img, 0, E_PHNUM, HEADERS_MAX);
+	at = ehdr_size(&self->img);
+	end = put_note(&self->img, 0x4000, &plain.segment[0].note[0], 4);
+	for (i = 0; i < HEADERS_MAX; i++)
+		put_phdr(&self->img, at + i * phdr_size(&self->img), PT_LOAD,
+			 0x4000, end - 0x4000, 4);
+	for (i = 0; i < HEADERS_MAX; i++, at += phdr_size(&self->img)) {
+		put(&self->img, at, P_TYPE, PT_NOTE);
+		ASSERT_EQ(0, ask(self->maps, self->addr, &seen));
+		ASSERT_TRUE(same(&want, &seen))
+			TH_LOG("header %u: %s", i, show(&seen));
+		put(&self->img, at, P_TYPE, PT_LOAD);
+	}
+}
+
 /* Segments apart from each other, the last of which has it. */
 TEST_F_TIMEOUT(image, many_segments, TIMEOUT)
 {
