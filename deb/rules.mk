@@ -67,4 +67,4 @@ $(debs:%=%.stamp): $(build)/deb-%.stamp: $(build)/deb-%/.config $(build)/tree.st
 
 .PHONY: test-deb
 test-deb: $(build)/deb-vm.stamp $(guest)/initramfs $(headers).stamp ## build a small package, and run the selftests on the kernel that is in it
-	$(Q)deb/test $(build)/deb/vm $(headers) -t 900 -r $(guest)/initramfs
+	$(Q)deb/test $(BASE) $(build)/deb/vm $(headers) -t 900 -r $(guest)/initramfs
