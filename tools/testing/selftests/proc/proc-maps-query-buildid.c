@@ -1946,6 +1946,14 @@ static void *write_mmap_lock(void *arg)
 	return NULL;
 }
 
+static bool is_cached(void *addr)
+{
+	unsigned char cached;
+
+	must(!mincore(addr, 4096, &cached));
+	return cached & 1;
+}
+
 /* Returns a descriptor of the device that the current directory is on. */
 static int open_device_below(void)
 {
@@ -1965,6 +1973,7 @@ TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
 	pthread_t reader, writer;
 	struct crossing c = {};
 	void *file, *direct, *device;
+	unsigned int uncached = 0;
 	int i;
 
 	if (self->missing)
@@ -1986,11 +1995,13 @@ TEST_F_TIMEOUT(on_ext4, lock_order, TIMEOUT)
 			TH_LOG("%s", show(&seen));
 		/* What is cached need not be read. */
 		posix_fadvise(c.file, 0, 0, POSIX_FADV_DONTNEED);
+		uncached += !is_cached(direct);
 		ASSERT_EQ(0, ask(self->maps, direct, &seen));
 		ASSERT_EQ(0, ask(self->maps, device, &seen));
 	}
 	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
 	must(!pthread_join(reader, NULL) && !pthread_join(writer, NULL));
+	EXPECT_LT(0, uncached);
 	unmap(file);
 	unmap(direct);
 	unmap(device);
