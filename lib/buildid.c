@@ -57,16 +57,16 @@ static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
  */
 static size_t elf_window_copy_head(struct elf_window *w)
 {
-	loff_t len = min_t(loff_t, i_size_read(w->file->f_mapping->host),
-			   ELF_READ_SIZE);
-	struct page *page = find_get_page(w->file->f_mapping, 0);
+	struct address_space *mapping = w->file->f_mapping;
+	struct page *page = find_get_page(mapping, 0);
+	size_t len = 0;
 
 	if (!page)
 		return 0;
-	if (PageUptodate(page) && !PageHWPoison(page))
+	if (PageUptodate(page) && !PageHWPoison(page)) {
+		len = min_t(loff_t, i_size_read(mapping->host), ELF_READ_SIZE);
 		memcpy_from_page(w->buf, page, 0, len);
-	else
-		len = 0;
+	}
 	put_page(page);
 	return len;
 }
