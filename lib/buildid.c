@@ -4,8 +4,8 @@
 //@ its notes lie.
 
 /*
- * Bytes read at once: with the rest of struct elf_window a kilobyte. The headers and
- * the notes of a usual image lie within as many, so that one read serves.
+ * Bytes read at once: with the rest of struct elf_window they fit a kilobyte. The
+ * headers and the notes of a usual image lie within as many, so that one read serves.
  */
 #define ELF_READ_SIZE		960
 
@@ -50,8 +50,9 @@ static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
 
 /*
  * The head of a file that is mapped is mostly in the page cache already: takes it
- * from there, without the way through the file system. Only the head, because not
- * every file system counts the pages behind it in the same size.
+ * from there, as the mapping shows it, without the way through the file system.
+ * Only the head, because not every file system counts the pages behind it in the
+ * same size.
  *
  * Returns the bytes that are in the window then, 0 if the page is not there.
  */
@@ -64,6 +65,9 @@ static size_t elf_window_copy_head(struct elf_window *w)
 	if (!page)
 		return 0;
 	if (PageUptodate(page) && !PageHWPoison(page)) {
+		/* As for a read: who maps it may have written it elsewhere. */
+		if (mapping_writably_mapped(mapping))
+			flush_dcache_page(page);
 		len = min_t(loff_t, i_size_read(mapping->host), ELF_READ_SIZE);
 		memcpy_from_page(w->buf, page, 0, len);
 	}
@@ -277,7 +281,8 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
  * A read may have side effects: that of a device, and in sysfs, where a regular
  * file may be the registers of one. Such file systems say that they hold no
  * programs. And __kernel_read() warns about files that it cannot read: whoever
- * maps one could fill the log.
+ * maps one could fill the log. Nor may their pages be copied: the kernel has no
+ * address for those of memfd_secret().
  */
 static bool elf_file_readable(const struct file *file)
 {
@@ -299,7 +304,8 @@ static bool elf_file_readable(const struct file *file)
  * Reads the file as far as it is needed: sleeps, and must not be called with a
  * lock held that a page fault or a file system takes. Trusts nothing in the
  * file. ELF of both classes, in the kernel's byte order. A file opened O_DIRECT
- * may not take the reads of the kernel: it has no build ID then.
+ * may not take the reads of the kernel: it has no build ID then, unless its head
+ * is in the page cache.
  *
  * Return: 0 on success, -EINVAL if there is no build ID, -ENOMEM, or the error
  * of a read that failed.

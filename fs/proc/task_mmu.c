@@ -46,8 +46,11 @@ static bool query_straddles_pages(const struct procmap_query __user *uquery)
 static bool query_copy_in_known(struct procmap_query *query,
 				const struct procmap_query __user *uquery)
 {
-	/* query_copy_out_fields() then wants the others too. */
-	if (query_straddles_pages(uquery))
+	/*
+	 * Some 32-bit architectures cannot read 64 bits so. And where a write may
+	 * fail halfway, query_copy_out_fields() has to know all that was there.
+	 */
+	if (!IS_ENABLED(CONFIG_64BIT) || query_straddles_pages(uquery))
 		return false;
 	if (!user_read_access_begin(uquery, sizeof(*uquery)))
 		return false;
@@ -414,6 +417,12 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	return -EFAULT;
 }
 
+/* A 32-bit kernel must not write to the low half of an address. */
+static bool query_can_address(u64 addr)
+{
+	return addr == (unsigned long)addr;
+}
+
 /* Returns the bytes that were not copied. */
 static unsigned long query_copy_out_build_id(const struct procmap_query *query,
 					     const struct procmap_answer *answer)
@@ -434,10 +443,13 @@ static int query_copy_out(const struct procmap_query *query,
 	const struct procmap_query *out = &answer->out;
 
 	if (out->vma_name_size &&
-	    copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
-			 out->vma_name_size))
+	    (!query_can_address(query->vma_name_addr) ||
+	     copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
+			  out->vma_name_size)))
 		return -EFAULT;
-	if (out->build_id_size && query_copy_out_build_id(query, answer))
+	if (out->build_id_size &&
+	    (!query_can_address(query->build_id_addr) ||
+	     query_copy_out_build_id(query, answer)))
 		return -EFAULT;
 	return query_copy_out_fields(query, out, uquery);
 }

@@ -18,7 +18,6 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <linux/fuse.h>
@@ -857,14 +856,6 @@ TEST_F_TIMEOUT(image, behind_the_end, TIMEOUT)
 	EXPECT_EQ(0, ask(self->maps, self->addr, &seen));
 	EXPECT_EQ(20, seen.size);
 	unmap(shared);
-}
-
-static uint64_t free_memory(void)
-{
-	struct sysinfo info;
-
-	must(!sysinfo(&info));
-	return (uint64_t)info.freeram * info.mem_unit;
 }
 
 /* Pages that are read are given back: each time the file has another. */

@@ -1433,6 +1433,30 @@ TEST_F(file, path_of_path_max)
 	expect_name(_metadata, self->fd, p, path.text);
 }
 
+TEST_F(file, memory_for_long_paths_is_given_back)
+{
+	const unsigned int times = 8192;
+	struct long_path path;
+	char *p = map_long_path(self->dir, &path, PATH_MAX - 1);
+	uint64_t before = free_memory();
+	unsigned int i;
+
+	for (i = 0; i < times; i++) {
+		char name[PATH_MAX];
+		struct procmap_query q = {
+			.size = sizeof(q),
+			.query_addr = to_u64(p),
+			.vma_name_size = sizeof(name),
+			.vma_name_addr = to_u64(name),
+		};
+
+		ASSERT_EQ(0, query(self->fd, &q));
+		ASSERT_EQ(PATH_MAX, q.vma_name_size);
+	}
+	/* Half of it is far more than what else the machine may take. */
+	EXPECT_GT(times / 2 * 4096, (int64_t)(before - free_memory()));
+}
+
 /* Nothing is too long for the text. */
 static void expect_text_only(struct __test_metadata *_metadata, int fd,
 			     const char *p, const char *path)
