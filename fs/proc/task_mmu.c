@@ -41,19 +41,22 @@ static bool query_straddles_pages(const struct procmap_query __user *uquery)
 
 /*
  * Nearly every caller knows the same struct: reads its input fields, and no other.
- * Returns whether it did; if not, query_copy_in_any() finds out why.
+ * Returns 0; -EFAULT where a test asks for it; or -EAGAIN, and query_copy_in_any()
+ * finds out why.
  */
-static bool query_copy_in_known(struct procmap_query *query,
-				const struct procmap_query __user *uquery)
+static int query_copy_in_known(struct procmap_query *query,
+			       const struct procmap_query __user *uquery)
 {
 	/*
 	 * Some 32-bit architectures cannot read 64 bits so. And where a write may
 	 * fail halfway, query_copy_out_fields() has to know all that was there.
 	 */
 	if (!IS_ENABLED(CONFIG_64BIT) || query_straddles_pages(uquery))
-		return false;
+		return -EAGAIN;
+	if (should_fail_usercopy())
+		return -EFAULT;
 	if (!user_read_access_begin(uquery, sizeof(*uquery)))
-		return false;
+		return -EAGAIN;
 	unsafe_get_user(query->size, &uquery->size, not_known);
 	if (query->size != sizeof(*query))
 		goto not_known;
@@ -68,11 +71,11 @@ static bool query_copy_in_known(struct procmap_query *query,
 	unsafe_get_user(query->build_id_addr, &uquery->build_id_addr,
 			not_known);
 	user_read_access_end();
-	return true;
+	return 0;
 
 not_known:
 	user_read_access_end();
-	return false;
+	return -EAGAIN;
 }
 
 /* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
@@ -98,9 +101,11 @@ static int query_copy_in_any(struct procmap_query *query,
 static int query_copy_in(struct procmap_query *query,
 			 const struct procmap_query __user *uquery)
 {
-	int err = query_copy_in_known(query, uquery) ? 0 :
-		  query_copy_in_any(query, uquery);
+	int err;
 
+	err = query_copy_in_known(query, uquery);
+	if (err == -EAGAIN)
+		err = query_copy_in_any(query, uquery);
 	if (err)
 		return err;
 	if (query->query_flags & ~(u64)PROCMAP_QUERY_FLAGS)
