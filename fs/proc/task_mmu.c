@@ -41,8 +41,8 @@ static bool query_straddles_pages(const struct procmap_query __user *uquery)
 
 /*
  * Nearly every caller knows the same struct: reads its input fields, and no other.
- * Returns 0; -EFAULT where a test asks for it; or -EAGAIN, and query_copy_in_any()
- * finds out why.
+ * Returns 0; -EFAULT if fault injection wants it; or -EAGAIN, and
+ * query_copy_in_any() finds out why.
  */
 static int query_copy_in_known(struct procmap_query *query,
 			       const struct procmap_query __user *uquery)
