@@ -14,6 +14,9 @@
 					 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 					 PROCMAP_QUERY_FILE_BACKED_VMA)
 
+/* Bytes up to the last of the fields that are output. */
+#define QUERY_OUT_END	offsetofend(struct procmap_query, build_id_size)
+
 /*
  * Bytes for a name on the stack, with its NUL: any that is not a path (the longest
  * is what a user may call anonymous memory, 79 bytes and brackets around them),
@@ -394,22 +397,55 @@ static int query_file(const struct procmap_query *query,
 	return err;
 }
 
-/* Writes all of the output fields that the caller knows, or none of them. */
-static int query_copy_out_fields(const struct procmap_query *query,
-				 const struct procmap_query *out,
-				 struct procmap_query __user *uquery)
+/*
+ * Nearly every caller knows all of the output fields: a few plain stores then.
+ * Returns 0; -EFAULT if fault injection wants it; or -EAGAIN, and
+ * query_copy_out_any() finds out why.
+ */
+static int query_copy_out_known(const struct procmap_query *query,
+				const struct procmap_query *out,
+				struct procmap_query __user *uquery)
+{
+	/* As in query_copy_in_known(). */
+	if (!IS_ENABLED(CONFIG_64BIT) || query_straddles_pages(uquery) ||
+	    query->size < QUERY_OUT_END)
+		return -EAGAIN;
+	if (should_fail_usercopy())
+		return -EFAULT;
+	if (!user_write_access_begin(uquery, sizeof(*uquery)))
+		return -EAGAIN;
+	unsafe_put_user(out->vma_start, &uquery->vma_start, fault);
+	unsafe_put_user(out->vma_end, &uquery->vma_end, fault);
+	unsafe_put_user(out->vma_flags, &uquery->vma_flags, fault);
+	unsafe_put_user(out->vma_page_size, &uquery->vma_page_size, fault);
+	unsafe_put_user(out->vma_offset, &uquery->vma_offset, fault);
+	unsafe_put_user(out->inode, &uquery->inode, fault);
+	unsafe_put_user(out->dev_major, &uquery->dev_major, fault);
+	unsafe_put_user(out->dev_minor, &uquery->dev_minor, fault);
+	unsafe_put_user(out->vma_name_size, &uquery->vma_name_size, fault);
+	unsafe_put_user(out->build_id_size, &uquery->build_id_size, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EAGAIN;
+}
+
+/*
+ * Writes all of the output fields that the caller knows, or none of them.
+ * Returns 0 or -EFAULT.
+ */
+static int query_copy_out_any(const struct procmap_query *query,
+			      const struct procmap_query *out,
+			      struct procmap_query __user *uquery)
 {
 	const size_t first = offsetof(struct procmap_query, vma_start);
-	const size_t end = offsetofend(struct procmap_query, build_id_size);
-	size_t size = min_t(size_t, query->size, end) - first;
+	size_t size = min_t(size_t, query->size, QUERY_OUT_END) - first;
 	void __user *to = &uquery->vma_start;
 	unsigned long left;
 
-	/* A size that is constant need not be checked against the stack. */
-	if (query->size >= end)
-		left = copy_to_user(to, &out->vma_start, end - first);
-	else
-		left = copy_to_user(to, &out->vma_start, size);
+	left = copy_to_user(to, &out->vma_start, size);
 	if (!left)
 		return 0;
 
@@ -420,6 +456,19 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	if (query_straddles_pages(uquery))
 		left = copy_to_user(to, &query->vma_start, size - left);
 	return -EFAULT;
+}
+
+/* Returns 0, or -EFAULT with the caller's struct as it was. */
+static int query_copy_out_fields(const struct procmap_query *query,
+				 const struct procmap_query *out,
+				 struct procmap_query __user *uquery)
+{
+	int err;
+
+	err = query_copy_out_known(query, out, uquery);
+	if (err == -EAGAIN)
+		err = query_copy_out_any(query, out, uquery);
+	return err;
 }
 
 /* A 32-bit kernel must not write to the low half of an address. */
@@ -465,8 +514,8 @@ static int query_copy_out(const struct procmap_query *query,
  * the file alone, and access to user memory, which may wait for as long as the
  * caller likes, with nothing of the target's.
  */
-static int do_procmap_query(struct mm_struct *mm,
-			    struct procmap_query __user *uquery)
+static long do_procmap_query(struct mm_struct *mm,
+			     struct procmap_query __user *uquery)
 {
 	struct procmap_answer answer;
 	struct procmap_query query;
