@@ -76,7 +76,8 @@ struct scene {
 	void (*change)(uint32_t *seed);
 	bool (*right)(const struct seen *s);	/* a VMA in the region */
 	bool (*mapped)(uint64_t addr);		/* always; NULL: everywhere */
-	uint64_t flags;		/* of all queries, which begin at the region */
+	uint64_t flags;			/* of all queries, or 0 for any */
+	uint64_t (*from)(uint32_t *seed);	/* where they begin, then */
 };
 
 /* Shared by the processes of a test. */
@@ -234,9 +235,11 @@ static void read_answers(int maps, uint32_t seed, unsigned long *answers)
 	struct seen s = {};
 
 	while (!stopped()) {
-		uint64_t addr = region, flags = race->scene->flags;
+		uint64_t addr, flags = race->scene->flags;
 
-		if (!flags) {
+		if (flags) {
+			addr = race->scene->from(&seed);
+		} else {
 			addr = random_addr(&seed);
 			if (random_below(&seed, 2))
 				flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
@@ -930,10 +933,23 @@ static bool last_right(const struct seen *s)
 		      &files[version % FILES]);
 }
 
+/*
+ * Mostly from near by: then what matches often comes right behind the place where
+ * the kernel lets the writer in, and must not be passed over.
+ */
+static uint64_t search_from(uint32_t *seed)
+{
+	if (random_below(seed, 16))
+		return region + (REGION_PAGES - 2 - random_below(seed, 128)) *
+				page;
+	return region;
+}
+
 static const struct scene search = {
 	.prepare = prepare_search,
 	.change = change_before,
 	.right = last_right,
+	.from = search_from,
 	.flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA |
 		 PROCMAP_QUERY_FILE_BACKED_VMA | PROCMAP_QUERY_VMA_WRITABLE |
 		 PROCMAP_QUERY_VMA_SHARED,
@@ -1001,6 +1017,133 @@ TEST_F_TIMEOUT(race, search, TIMEOUT)
 		SKIP(return, "%s", self->missing);
 	run(&search);
 	EXPECT_RACE_GOOD();
+}
+
+/* A process that takes its mmap lock for writing; @hold says when it begins. */
+static pid_t start_holder(void (*hold)(int sock))
+{
+	int socks[2];
+	char byte;
+	pid_t pid;
+
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+		hold(socks[1]);
+	}
+	must(read(socks[0], &byte, 1) == 1);
+	close(socks[0]);
+	close(socks[1]);
+	return pid;
+}
+
+static void end_process(pid_t pid)
+{
+	must(!kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0) == pid);
+}
+
+/*
+ * A search lets the writer in again and again, and each time goes on from where it
+ * was: a search that began anew would never come to its end beside this one.
+ */
+#define LONG_SEARCHES	3
+#define LONG_VMAS	20000
+
+/* The @nr-th of the CPUs that we may run on. */
+static void run_on_cpu(int nr)
+{
+	cpu_set_t may, cpu;
+	int i = -1;
+
+	must(!sched_getaffinity(0, sizeof(may), &may));
+	do {
+		must(++i < CPU_SETSIZE);
+	} while (!CPU_ISSET(i, &may) || nr--);
+	CPU_ZERO(&cpu);
+	CPU_SET(i, &cpu);
+	must(!sched_setaffinity(0, sizeof(cpu), &cpu));
+}
+
+static bool have_two_cpus(void)
+{
+	cpu_set_t may;
+
+	must(!sched_getaffinity(0, sizeof(may), &may));
+	return CPU_COUNT(&may) >= 2;
+}
+
+/* Has very many VMAs, and never stops changing the last one. */
+static void hold_up_searches(int sock)
+{
+	unsigned char *addr = mmap(NULL, LONG_VMAS * page, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				   -1, 0);
+	unsigned char *last = addr + (LONG_VMAS - 1) * page;
+	unsigned int i;
+
+	must(addr != MAP_FAILED);
+	run_on_cpu(0);
+	for (i = 0; i < LONG_VMAS; i += 2)
+		must(!mprotect(addr + i * page, page, PROT_READ));
+	must(write(sock, "", 1) == 1);
+	for (;;) {
+		must(!mprotect(last, page, PROT_WRITE));
+		must(!mprotect(last, page, PROT_NONE));
+		count(&race->changes);
+	}
+}
+
+static void search_long(int maps)
+{
+	struct seen s = {};
+	unsigned int i;
+
+	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+	run_on_cpu(1);
+	for (i = 0; i < LONG_SEARCHES; i++) {
+		ask(maps, 0, SEARCH_FLAGS | PROCMAP_QUERY_VMA_EXECUTABLE |
+			     PROCMAP_QUERY_COVERING_OR_NEXT_VMA, &s);
+		if (s.err != ENOENT)
+			fail(&s, "long search");
+		count(&race->answers[1]);
+	}
+	_exit(0);
+}
+
+TEST_F_TIMEOUT(race, search_goes_on, TIMEOUT)
+{
+	unsigned long *answers = &race->answers[1], before;
+	pid_t target, reader;
+	time_t start;
+	int maps;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	if (!have_two_cpus())
+		SKIP(return, "on one CPU, a search keeps the writer from running");
+	target = start_holder(hold_up_searches);
+	maps = maps_open(target);
+	before = race->changes;
+	reader = fork();
+	must(reader >= 0);
+	if (!reader)
+		search_long(maps);
+	start = time(NULL);
+	while (!stopped() && !reached(answers, LONG_SEARCHES) &&
+	       time(NULL) - start < PATIENCE)
+		wait_a_tick();
+	EXPECT_FALSE(race->failed)
+		TH_LOG("%s", race->what);
+	EXPECT_EQ(LONG_SEARCHES, *answers)
+		TH_LOG("searches that came to their end in %d s", PATIENCE);
+	EXPECT_LT(before, race->changes);
+	TH_LOG("%lu changes meanwhile", race->changes - before);
+	end_process(reader);
+	end_process(target);
+	close(maps);
 }
 
 /*
@@ -1125,7 +1268,6 @@ static void hold_lock_often(int sock)
 	uint32_t seed = 0x456789a;
 	unsigned int ticks;
 
-	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
 	prepare_search();
 	must(write(sock, "", 1) == 1);
 	for (;;) {
@@ -1134,29 +1276,6 @@ static void hold_lock_often(int sock)
 		hold_lock_for_long();
 		count(&race->changes);
 	}
-}
-
-static pid_t start_holding(void)
-{
-	int socks[2];
-	char byte;
-	pid_t pid;
-
-	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		hold_lock_often(socks[1]);
-	must(read(socks[0], &byte, 1) == 1);
-	close(socks[0]);
-	close(socks[1]);
-	return pid;
-}
-
-static void end_process(pid_t pid)
-{
-	must(!kill(pid, SIGKILL));
-	must(waitpid(pid, NULL, 0) == pid);
 }
 
 static void kill_reader(int maps, uint32_t *seed)
@@ -1186,7 +1305,7 @@ TEST_F_TIMEOUT(race, killed, TIMEOUT)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	race->scene = &search;
-	target = start_holding();
+	target = start_holder(hold_lock_often);
 	maps = maps_open(target);
 	while (goes_on(start, reached(killed, KILLED_MIN))) {
 		kill_reader(maps, &seed);
