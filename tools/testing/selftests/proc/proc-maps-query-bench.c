@@ -374,17 +374,18 @@ static unsigned int query_all(struct bench *b)
 /* One call for each library: what it says holds for the addresses up to its end. */
 static unsigned int query_addresses(struct bench *b)
 {
-	unsigned int i = 0;
+	const uint64_t *addr = addresses, *const end = addresses + ADDRESSES;
+	struct found *found = b->found;
 
-	while (i < ADDRESSES && query_addr(b, addresses[i])) {
-		uint64_t offset = b->q.vma_offset - b->q.vma_start;
+	while (addr < end && query_addr(b, *addr)) {
+		const struct procmap_query q = b->q;
 
-		for (; i < ADDRESSES && addresses[i] < b->q.vma_end; i++)
-			b->found[i] = (struct found) {
-				b->q.inode, addresses[i] + offset
+		for (; addr < end && *addr < q.vma_end; addr++)
+			*found++ = (struct found) {
+				q.inode, *addr - q.vma_start + q.vma_offset
 			};
 	}
-	return i;
+	return addr - addresses;
 }
 
 /*
