@@ -451,10 +451,12 @@ static int query_copy_out_any(const struct procmap_query *query,
 
 	/*
 	 * If only the page behind cannot be written, undo what was written of
-	 * the one before. Where that fails it is gone, and nobody sees it.
+	 * the one before: try all again, since more may have been written than
+	 * is counted. Where that fails it is gone, and nobody sees it. In one
+	 * page there is nothing to undo, nor may all of @query have been read.
 	 */
 	if (query_straddles_pages(uquery))
-		left = copy_to_user(to, &query->vma_start, size - left);
+		left = copy_to_user(to, &query->vma_start, size);
 	return -EFAULT;
 }
 
