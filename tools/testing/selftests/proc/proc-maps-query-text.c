@@ -311,16 +311,6 @@ static void map_every_kind(size_t page)
 	    MAP_GROWSDOWN, -1, 0);
 }
 
-static size_t vmas_allowed(void)
-{
-	FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
-	size_t max = 0;
-
-	must(file && fscanf(file, "%zu", &max) == 1);
-	fclose(file);
-	return max;
-}
-
 /*
  * A VMA a page, with permissions that differ from page to page, now and then
  * with a file or with a hole behind it.

@@ -156,4 +156,15 @@ static inline uint64_t free_memory(void)
 	return (uint64_t)info.freeram * info.mem_unit;
 }
 
+/* VMAs that a process may have. */
+static inline size_t vmas_allowed(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
+	size_t max = 0;
+
+	must(file && fscanf(file, "%zu", &max) == 1);
+	fclose(file);
+	return max;
+}
+
 #endif /* PROC_MAPS_QUERY_H */
