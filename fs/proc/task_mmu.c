@@ -198,13 +198,15 @@ static struct vm_area_struct *query_next_vma(struct mm_struct *mm,
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
-	unsigned int skipped = 0;
+	unsigned int left = PROCMAP_SKIP_BATCH;
 
 	while ((vma = vma_next(&vmi))) {
 		if (query_matches(vma, vm_flags, file_backed))
 			return vma;
-		if (++skipped % PROCMAP_SKIP_BATCH == 0 &&
-		    query_should_yield(mm)) {
+		if (--left)
+			continue;
+		left = PROCMAP_SKIP_BATCH;
+		if (query_should_yield(mm)) {
 			addr = vma->vm_end;
 			if (query_yield_mmap_lock(mm))
 				return ERR_PTR(-EINTR);
@@ -215,14 +217,41 @@ static struct vm_area_struct *query_next_vma(struct mm_struct *mm,
 }
 
 /*
+ * Finds the VMA asked for, from @addr on. Called with the mmap lock held, and
+ * returns as query_next_vma() does.
+ */
+static struct vm_area_struct *query_find_vma(struct mm_struct *mm,
+					     unsigned long addr,
+					     u64 query_flags)
+{
+	unsigned long vm_flags = query_to_vm_flags(query_flags);
+	bool file_backed = query_flags & PROCMAP_QUERY_FILE_BACKED_VMA;
+	struct vm_area_struct *vma;
+
+	if (!(query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA)) {
+		vma = vma_lookup(mm, addr);
+		return vma && query_matches(vma, vm_flags, file_backed) ?
+			vma : NULL;
+	}
+	/*
+	 * A walk of all VMAs mostly goes on inside one: look there first, which
+	 * costs less than an iterator. With a filter that one is mostly skipped.
+	 */
+	if (!vm_flags && !file_backed) {
+		vma = vma_lookup(mm, addr);
+		if (vma)
+			return vma;
+	}
+	return query_next_vma(mm, addr, vm_flags, file_backed);
+}
+
+/*
  * Takes the mmap lock of @mm for reading, and finds the VMA asked for. Returns
  * it with the lock held, or ERR_PTR(-ENOENT) or ERR_PTR(-EINTR) without.
  */
 static struct vm_area_struct *
 query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 {
-	unsigned long vm_flags = query_to_vm_flags(query->query_flags);
-	bool file_backed = query->query_flags & PROCMAP_QUERY_FILE_BACKED_VMA;
 	unsigned long addr = query->query_addr;
 	struct vm_area_struct *vma;
 
@@ -232,16 +261,7 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	if (!mmap_read_trylock(mm) && mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
 
-	/* A walk mostly goes on inside a VMA too: look there first. */
-	vma = vma_lookup(mm, addr);
-	if (vma && query_matches(vma, vm_flags, file_backed))
-		return vma;
-
-	if (query->query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA)
-		vma = query_next_vma(mm, vma ? vma->vm_end : addr, vm_flags,
-				     file_backed);
-	else
-		vma = NULL;
+	vma = query_find_vma(mm, addr, query->query_flags);
 	if (!vma) {
 		mmap_read_unlock(mm);
 		return ERR_PTR(-ENOENT);
@@ -279,6 +299,28 @@ static int query_copy_label(struct vm_area_struct *vma,
 	return 0;
 }
 
+/* The mmap lock is held. */
+static void query_copy_file_numbers(const struct vm_area_struct *vma,
+				    struct procmap_query *out)
+{
+	const struct inode *inode;
+	dev_t dev;
+
+	if (!vma->vm_file) {
+		out->vma_offset = 0;
+		out->inode = 0;
+		out->dev_major = 0;
+		out->dev_minor = 0;
+		return;
+	}
+	inode = file_inode(vma->vm_file);
+	dev = inode->i_sb->s_dev;
+	out->vma_offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	out->inode = inode->i_ino;
+	out->dev_major = MAJOR(dev);
+	out->dev_minor = MINOR(dev);
+}
+
 /*
  * Copies the numbers of @vma, and takes a reference on its file if the query
  * needs more of it. Returns 0 or -ENAMETOOLONG. The mmap lock is held: nothing
@@ -290,16 +332,12 @@ static int query_copy_vma(struct vm_area_struct *vma,
 {
 	struct procmap_query *out = &answer->out;
 	struct file *file = vma->vm_file;
-	const struct inode *inode = file ? file_inode(file) : NULL;
 
 	out->vma_start = vma->vm_start;
 	out->vma_end = vma->vm_end;
 	out->vma_flags = query_from_vm_flags(vma->vm_flags);
 	out->vma_page_size = vma_kernel_pagesize(vma);
-	out->vma_offset = file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
-	out->inode = inode ? inode->i_ino : 0;
-	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
-	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
+	query_copy_file_numbers(vma, out);
 
 	if (query->vma_name_size && query_copy_label(vma, query, answer))
 		return -ENAMETOOLONG;
