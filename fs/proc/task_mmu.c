@@ -30,7 +30,8 @@
 /* What a query has found out so far. */
 struct procmap_answer {
 	struct procmap_query out;	/* of this, the fields that are output */
-	struct file *file;		/* reference, or NULL if not needed */
+	/* These only if it wants more than the numbers. */
+	struct file *file;		/* reference, or NULL */
 	const char *name;		/* in @short_name or @path, or NULL */
 	char *path;			/* from __getname(), or NULL */
 	unsigned char build_id[BUILD_ID_SIZE_MAX];
@@ -269,6 +270,12 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	return vma;
 }
 
+/* More than the numbers: the name, the build ID, or both. */
+static bool query_wants_more(const struct procmap_query *query)
+{
+	return query->vma_name_size || query->build_id_size;
+}
+
 /* Bytes of the caller's buffer for the name that are used. */
 static size_t query_name_max(const struct procmap_query *query)
 {
@@ -322,28 +329,41 @@ static void query_copy_file_numbers(const struct vm_area_struct *vma,
 }
 
 /*
- * Copies the numbers of @vma, and takes a reference on its file if the query
- * needs more of it. Returns 0 or -ENAMETOOLONG. The mmap lock is held: nothing
- * here sleeps, allocates or touches user memory.
+ * Takes along what the rest of the answer is found with: the name of @vma if it is a
+ * text, and a reference on its file. Returns 0, or -ENAMETOOLONG without one.
+ */
+static int query_take_more(struct vm_area_struct *vma,
+			   const struct procmap_query *query,
+			   struct procmap_answer *answer)
+{
+	answer->file = NULL;
+	answer->name = NULL;
+	answer->path = NULL;
+	if (query->vma_name_size && query_copy_label(vma, query, answer))
+		return -ENAMETOOLONG;
+	if (vma->vm_file)
+		answer->file = get_file(vma->vm_file);
+	return 0;
+}
+
+/*
+ * Copies what is needed of @vma. Returns 0 or -ENAMETOOLONG. The mmap lock is held:
+ * nothing here sleeps, allocates or touches user memory.
  */
 static int query_copy_vma(struct vm_area_struct *vma,
 			  const struct procmap_query *query,
 			  struct procmap_answer *answer)
 {
 	struct procmap_query *out = &answer->out;
-	struct file *file = vma->vm_file;
 
 	out->vma_start = vma->vm_start;
 	out->vma_end = vma->vm_end;
 	out->vma_flags = query_from_vm_flags(vma->vm_flags);
 	out->vma_page_size = vma_kernel_pagesize(vma);
 	query_copy_file_numbers(vma, out);
-
-	if (query->vma_name_size && query_copy_label(vma, query, answer))
-		return -ENAMETOOLONG;
-	if (file && (query->vma_name_size || query->build_id_size))
-		answer->file = get_file(file);
-	return 0;
+	out->vma_name_size = 0;
+	out->build_id_size = 0;
+	return query_wants_more(query) ? query_take_more(vma, query, answer) : 0;
 }
 
 /* mmput(), but prepared to sleep only where it will: as the last user. */
@@ -365,9 +385,8 @@ static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
 		return -ESRCH;
 
 	vma = query_matching_vma(mm, query);
-	if (IS_ERR(vma)) {
-		err = PTR_ERR(vma);
-	} else {
+	err = PTR_ERR_OR_ZERO(vma);
+	if (!err) {
 		err = query_copy_vma(vma, query, answer);
 		mmap_read_unlock(mm);
 	}
@@ -432,6 +451,62 @@ static int query_file(const struct procmap_query *query,
 		err = query_get_path(query, answer);
 	if (!err && query->build_id_size)
 		err = query_get_build_id(query, answer);
+	return err;
+}
+
+/* A 32-bit kernel must not write to the low half of an address. */
+static bool query_can_address(u64 addr)
+{
+	return addr == (unsigned long)addr;
+}
+
+/* Returns the bytes that were not copied. */
+static unsigned long query_copy_out_build_id(const struct procmap_query *query,
+					     const struct procmap_answer *answer)
+{
+	void __user *to = u64_to_user_ptr(query->build_id_addr);
+
+	/* Most are SHA-1. A size that is constant need not be checked. */
+	if (answer->out.build_id_size == BUILD_ID_SIZE_MAX)
+		return copy_to_user(to, answer->build_id, BUILD_ID_SIZE_MAX);
+	return copy_to_user(to, answer->build_id, answer->out.build_id_size);
+}
+
+/* Returns 0 or -EFAULT. */
+static int query_copy_out_more(const struct procmap_query *query,
+			       const struct procmap_answer *answer)
+{
+	const struct procmap_query *out = &answer->out;
+
+	if (out->vma_name_size &&
+	    (!query_can_address(query->vma_name_addr) ||
+	     copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
+			  out->vma_name_size)))
+		return -EFAULT;
+	if (out->build_id_size &&
+	    (!query_can_address(query->build_id_addr) ||
+	     query_copy_out_build_id(query, answer)))
+		return -EFAULT;
+	return 0;
+}
+
+/*
+ * Finds what is asked for besides the numbers, writes it to the caller's buffers,
+ * and lets go of the file. Returns 0 or an error.
+ */
+static int query_more(const struct procmap_query *query,
+		      struct procmap_answer *answer)
+{
+	int err = 0;
+
+	if (answer->file) {
+		err = query_file(query, answer);
+		fput(answer->file);
+	}
+	if (!err)
+		err = query_copy_out_more(query, answer);
+	if (answer->path)
+		__putname(answer->path);
 	return err;
 }
 
@@ -511,43 +586,6 @@ static int query_copy_out_fields(const struct procmap_query *query,
 	return err;
 }
 
-/* A 32-bit kernel must not write to the low half of an address. */
-static bool query_can_address(u64 addr)
-{
-	return addr == (unsigned long)addr;
-}
-
-/* Returns the bytes that were not copied. */
-static unsigned long query_copy_out_build_id(const struct procmap_query *query,
-					     const struct procmap_answer *answer)
-{
-	void __user *to = u64_to_user_ptr(query->build_id_addr);
-
-	/* Most are SHA-1. A size that is constant need not be checked. */
-	if (answer->out.build_id_size == BUILD_ID_SIZE_MAX)
-		return copy_to_user(to, answer->build_id, BUILD_ID_SIZE_MAX);
-	return copy_to_user(to, answer->build_id, answer->out.build_id_size);
-}
-
-/* Returns 0, or -EFAULT with the caller's struct as it was. */
-static int query_copy_out(const struct procmap_query *query,
-			  const struct procmap_answer *answer,
-			  struct procmap_query __user *uquery)
-{
-	const struct procmap_query *out = &answer->out;
-
-	if (out->vma_name_size &&
-	    (!query_can_address(query->vma_name_addr) ||
-	     copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
-			  out->vma_name_size)))
-		return -EFAULT;
-	if (out->build_id_size &&
-	    (!query_can_address(query->build_id_addr) ||
-	     query_copy_out_build_id(query, answer)))
-		return -EFAULT;
-	return query_copy_out_fields(query, out, uquery);
-}
-
 /*
  * Serves one PROCMAP_QUERY. What takes long comes when neither the mmap lock nor
  * a reference on the mm is held any more: path and build ID with a reference on
@@ -565,23 +603,11 @@ static long do_procmap_query(struct mm_struct *mm,
 	if (err)
 		return err;
 
-	answer.file = NULL;
-	answer.name = NULL;
-	answer.path = NULL;
-	answer.out.vma_name_size = 0;
-	answer.out.build_id_size = 0;
-
 	err = query_mm(mm, &query, &answer);
-	if (err)
-		return err;
-	if (answer.file) {
-		err = query_file(&query, &answer);
-		fput(answer.file);
-	}
+	if (!err && query_wants_more(&query))
+		err = query_more(&query, &answer);
 	if (!err)
-		err = query_copy_out(&query, &answer, uquery);
-	if (answer.path)
-		__putname(answer.path);
+		err = query_copy_out_fields(&query, &answer.out, uquery);
 	return err;
 }
 
