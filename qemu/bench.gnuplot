@@ -14,7 +14,7 @@ peer_color = "#c2570c"
 text_color = "#666666"
 ink = "#222222"
 
-# Rows: our figure, the peer's, that of 7.3, the operation.
+# Rows: our figure, the peer's, the mark of 7.3, the operation.
 bars = "< awk -F '\\t' -v OFS='\\t' -v peer='".peer."' '".\
 	"/^#/ { next } ".\
 	"FNR == NR { mark[$1] = $2; order[++n] = $1; next } ".\
@@ -30,6 +30,9 @@ growth(kernel, operation) = sprintf("< awk -F '\\t' -v OFS='\\t' '".\
 	"{ print $4, $8 }' '%s/results.tsv'", kernel, operation, out)
 
 percent(a, b) = 100.0 * a / b
+label(a, b) = sprintf("%.0f %%", percent(a, b))
+# Into the bar
+fits(a, b) = percent(a, b) > 20
 
 set multiplot
 set tics nomirror textcolor rgb ink
@@ -55,7 +58,7 @@ set label 1 ours_title at screen 0.275, 0.045 point pointtype 5 pointsize 1.2 \
 	linecolor rgb ours_color offset 1,0 textcolor rgb ink
 set label 2 peer_title at screen 0.455, 0.045 point pointtype 5 pointsize 1.2 \
 	linecolor rgb peer_color offset 1,0 textcolor rgb ink
-set label 3 "Linux 7.3" at screen 0.635, 0.045 point pointtype 12 pointsize 0.9 \
+set label 3 "marks of 7.3" at screen 0.635, 0.045 point pointtype 12 pointsize 0.9 \
 	linecolor rgb ink offset 1,0 textcolor rgb ink
 plot bars using (percent($1,$2)/2):0:(percent($1,$2)/2):(0.34):ytic(4) \
 		with boxxyerror fillstyle solid 1.0 noborder linecolor rgb ours_color, \
@@ -63,8 +66,10 @@ plot bars using (percent($1,$2)/2):0:(percent($1,$2)/2):(0.34):ytic(4) \
 		linecolor rgb "#ffffff", \
 	bars using (percent($3,$2)):0 with points pointtype 12 pointsize 0.9 \
 		linewidth 1.5 linecolor rgb ink, \
-	bars using (0):0:(sprintf("%.0f %%", percent($1,$2))) \
-		with labels left offset 0.6,0 textcolor rgb "#ffffff"
+	bars using (fits($1,$2) ? 0 : NaN):0:(label($1,$2)) \
+		with labels left offset 0.6,0 textcolor rgb "#ffffff", \
+	bars using (fits($1,$2) ? NaN : percent($1,$2)):0:(label($1,$2)) \
+		with labels left offset 0.6,0 textcolor rgb ink
 unset label
 unset arrow
 
