@@ -30,7 +30,7 @@
 /* What a query has found out so far. */
 struct procmap_answer {
 	struct procmap_query out;	/* of this, the fields that are output */
-	/* These only if it wants more than the numbers. */
+	/* Set only if query_wants_more(): */
 	struct file *file;		/* reference, or NULL */
 	const char *name;		/* in @short_name or @path, or NULL */
 	char *path;			/* from __getname(), or NULL */
@@ -236,7 +236,8 @@ static struct vm_area_struct *query_find_vma(struct mm_struct *mm,
 	}
 	/*
 	 * A walk of all VMAs mostly goes on inside one: look there first, which
-	 * costs less than an iterator. With a filter that one is mostly skipped.
+	 * in a maple tree costs less than an iterator. A walk with a filter
+	 * mostly goes on inside one to be skipped, and needs the iterator.
 	 */
 	if (!vm_flags && !file_backed) {
 		vma = vma_lookup(mm, addr);
@@ -329,8 +330,9 @@ static void query_copy_file_numbers(const struct vm_area_struct *vma,
 }
 
 /*
- * Takes along what the rest of the answer is found with: the name of @vma if it is a
- * text, and a reference on its file. Returns 0, or -ENAMETOOLONG without one.
+ * Copies the name of @vma if it is a text, and takes a reference on its file, with
+ * which query_more() finds the rest. Returns 0; or -ENAMETOOLONG, with no
+ * reference taken.
  */
 static int query_take_more(struct vm_area_struct *vma,
 			   const struct procmap_query *query,
@@ -347,8 +349,9 @@ static int query_take_more(struct vm_area_struct *vma,
 }
 
 /*
- * Copies what is needed of @vma. Returns 0 or -ENAMETOOLONG. The mmap lock is held:
- * nothing here sleeps, allocates or touches user memory.
+ * Copies the numbers of @vma, and does query_take_more() if more is wanted. Returns
+ * 0 or -ENAMETOOLONG. The mmap lock is held: nothing here sleeps, allocates or
+ * touches user memory.
  */
 static int query_copy_vma(struct vm_area_struct *vma,
 			  const struct procmap_query *query,
