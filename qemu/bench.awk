@@ -193,7 +193,7 @@ END {
 	printf "### Disturbance (%s, 2 CPUs)\n\n", accel
 	print "How long a process of 65,000 VMAs takes to map and unmap a page while another"
 	print "looks at it without pause; \"scan\" is a query whose filter rejects every VMA. And"
-	print "how long a process that is killed takes to be gone.\n"
+	print "how long a process that is killed takes to be gone. The least of ten rounds each.\n"
 	disturb_table("mmap + munmap", "nobody", "text,scan")
 	disturb_table("SIGKILL to wait()", "computing", "scan")
 }

@@ -2,7 +2,8 @@
 #
 # Draws results.svg: what ours takes compared with another kernel, and how that
 # grows with the number of VMAs. Variables: out and here (folders), peer (the name
-# of the other kernel in results.tsv), peer_title, ours_title.
+# of the other kernel in results.tsv), peer_title, ours_title; third, third_title:
+# likewise of a third kernel, or third is empty, and it is bench.marks that is shown.
 
 set terminal svg size 1000,500 font "Helvetica,Arial,sans-serif,13" \
 	background "#ffffff"
@@ -14,14 +15,14 @@ peer_color = "#c2570c"
 text_color = "#666666"
 ink = "#222222"
 
-# Rows: our figure, the peer's, the mark of 7.3, the operation.
-bars = "< awk -F '\\t' -v OFS='\\t' -v peer='".peer."' '".\
+# Rows: our figure, the peer's, the third, the operation.
+bars = "< awk -F '\\t' -v OFS='\\t' -v peer='".peer."' -v third='".third."' '".\
 	"/^#/ { next } ".\
 	"FNR == NR { mark[$1] = $2; order[++n] = $1; next } ".\
 	"$2 == \"instructions\" && !(($1, $3) in v) { v[$1, $3] = $8 } ".\
 	"END { for (i = 1; i <= n; i++) { o = order[i]; ".\
 	"if (o !~ /text|unknown/ && v[peer, o]) ".\
-	"print v[\"ours\", o], v[peer, o], mark[o], o } }' ".\
+	"print v[\"ours\", o], v[peer, o], third ? v[third, o] : mark[o], o } }' ".\
 	here."/bench.marks ".out."/results.tsv"
 
 # Rows: number of VMAs, figure.
@@ -58,7 +59,7 @@ set label 1 ours_title at screen 0.275, 0.045 point pointtype 5 pointsize 1.2 \
 	linecolor rgb ours_color offset 1,0 textcolor rgb ink
 set label 2 peer_title at screen 0.455, 0.045 point pointtype 5 pointsize 1.2 \
 	linecolor rgb peer_color offset 1,0 textcolor rgb ink
-set label 3 "marks of 7.3" at screen 0.635, 0.045 point pointtype 12 pointsize 0.9 \
+set label 3 (third eq "" ? "marks of 7.3" : third_title) at screen 0.635, 0.045 point pointtype 12 pointsize 0.9 \
 	linecolor rgb ink offset 1,0 textcolor rgb ink
 plot bars using (percent($1,$2)/2):0:(percent($1,$2)/2):(0.34):ytic(4) \
 		with boxxyerror fillstyle solid 1.0 noborder linecolor rgb ours_color, \

@@ -52,6 +52,7 @@
 
 #define ROUND_NS	300000000
 #define ROUNDS		10
+#define SAMPLES_MIN	10		/* of a round, which may take longer then */
 #define SAMPLES_MAX	500000
 #define KILLS		10	/* in each round */
 
@@ -732,6 +733,8 @@ static void measure_growing(struct bench *b)
 static void measure_other(struct bench *b)
 {
 	measure_row(b, "unknown command", unknown_ioctl, 1, 0);
+	query_for(b, NEXT | EXECUTABLE_FILE, false, false);
+	measure_row(b, "point, filtered", query_libs, LIBS, LIBS);
 	query_for(b, 0, false, true);
 	measure_row(b, "point + build ID", query_libs, LIBS, LIBS);
 	query_for(b, NEXT, true, false);
@@ -1017,7 +1020,8 @@ static void write_round(void)
 	uint64_t first = now(), start = first, end;
 	unsigned int i = 0;
 
-	while (start - first < ROUND_NS && i < SAMPLES_MAX) {
+	while ((start - first < ROUND_NS || i < SAMPLES_MIN) &&
+	       i < SAMPLES_MAX) {
 		map_and_unmap();
 		end = now();
 		writer->ns[i++] = min_u64(end - start, UINT32_MAX);
