@@ -1628,7 +1628,14 @@ static void serve(int device, const char *image, int asked, int permit)
 		char bytes[2 * FUSE_MIN_READ_BUFFER];
 	} in;
 
-	while (read(device, &in, sizeof(in)) > 0) {
+	for (;;) {
+		if (read(device, &in, sizeof(in)) < 0) {
+			if (errno == ENODEV)
+				_exit(0);
+			/* The request was given up while it was handed over. */
+			must(errno == ENOENT || errno == EINTR);
+			continue;
+		}
 		switch (in.header.opcode) {
 		case FUSE_INIT:
 			reply_to_init(device, &in.header);
@@ -1649,7 +1656,6 @@ static void serve(int device, const char *image, int asked, int permit)
 			reply(device, &in.header, -EOPNOTSUPP, NULL, 0);
 		}
 	}
-	_exit(errno != ENODEV);
 }
 
 /* Serves what is in the file @name, in its place. */
