@@ -1042,7 +1042,7 @@ static pid_t start_holder(void (*hold)(int sock))
 	return pid;
 }
 
-/* Also then it is left to end_process(). */
+/* Leaves it to end_process() to wait for it. */
 static bool has_ended(pid_t pid)
 {
 	siginfo_t info = {};
@@ -1128,13 +1128,13 @@ static long voluntary_switches(void)
 /* Searches until one has let others in often. */
 static void search_long(int maps)
 {
-	long before, let_in;
+	long let_in;
 
 	must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
 	do {
+		long before = voluntary_switches();
 		struct seen s = {};
 
-		before = voluntary_switches();
 		ask(maps, 0, SEARCH_FLAGS | PROCMAP_QUERY_VMA_EXECUTABLE |
 			     PROCMAP_QUERY_COVERING_OR_NEXT_VMA, &s);
 		let_in = voluntary_switches() - before;
