@@ -32,7 +32,9 @@ parts	:= $(shell find fs include lib Documentation/filesystems tools/testing \
 
 series_of = $(patsubst patches/$(1)/%.patch.in,build/$(1)/series/%.patch,\
 	$(wildcard patches/$(1)/*.patch.in))
-series	:= $(foreach base,$(bases),$(call series_of,$(base)))
+cover_of = $(patsubst patches/$(1)/%.in,build/$(1)/series/%.txt,\
+	$(wildcard patches/$(1)/0000-cover-letter.in))
+series	:= $(foreach base,$(bases),$(call series_of,$(base)) $(call cover_of,$(base)))
 
 include qemu/rules.mk
 include qemu/bench.mk
@@ -57,7 +59,7 @@ series: $(series) ## expand the patches of all bases to build/BASE/series, for g
 
 # A base's folder of patches has no more than what its templates stand for.
 $(foreach base,$(bases),$(shell cd build/$(base)/series 2>/dev/null && \
-	rm -f $(filter-out $(notdir $(call series_of,$(base))),\
+	rm -f $(filter-out $(notdir $(call series_of,$(base)) $(call cover_of,$(base))),\
 	$(notdir $(wildcard build/$(base)/series/*)))))
 
 build/%.patch: $(parts) patches/expand | patch-packages
@@ -67,6 +69,12 @@ build/%.patch: $(parts) patches/expand | patch-packages
 
 $(foreach base,$(bases),$(foreach patch,$(call series_of,$(base)),$(eval \
 $(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)))))
+
+build/%/series/0000-cover-letter.txt: patches/%/0000-cover-letter.in patches/expand
+	@echo '  EXPAND  $@'
+	$(Q)patches/expand $< > $@
+
+$(foreach base,$(bases),$(eval $(call cover_of,$(base)): $(call series_of,$(base))))
 
 # What needs no kernel needs only these.
 .PHONY: patch-packages
