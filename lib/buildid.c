@@ -4,14 +4,14 @@
 //@ its notes lie.
 
 /*
- * Bytes read at once: with the rest of struct elf_window they fit a kilobyte. The
- * headers and the notes of a usual image lie within as many, so that one read serves.
+ * Bytes that are read at once. With the rest of struct elf_window they fit into a
+ * kilobyte, and they hold the headers and the notes of nearly every image.
  */
 #define ELF_READ_SIZE		960
 
 /*
- * How many reads an image is worth: enough for more headers and notes than any
- * linker writes, and the bound of all the work that a hostile one can cause.
+ * How many reads an image is worth. That is enough for more headers and notes than
+ * any linker writes, and bounds the work that a hostile image can cause.
  */
 #define ELF_READS_MAX		256
 
@@ -21,16 +21,15 @@ struct elf_window {
 	u64 pos;
 	size_t len;
 	unsigned int reads_left;
-	int err;		/* from the read that failed, or 0 */
 	u8 buf[ELF_READ_SIZE] __aligned(8);
 };
 
 /* Where the program headers are. */
 struct elf_headers {
 	bool is_64bit;
-	size_t entry_size;	/* bytes of one */
-	u64 offset;		/* in the file, at most LLONG_MAX */
 	unsigned int nr;
+	size_t entry_size;	/* bytes of one */
+	u64 offset;		/* in the file */
 };
 
 /* What is needed of a program header of either class, in bytes. */
@@ -39,6 +38,63 @@ struct elf_segment {
 	u64 size;		/* in the file */
 	u64 align;
 };
+
+/* An ELF header of either class. */
+union elf_header {
+	u8 ident[EI_NIDENT];
+	struct elf32_hdr elf32;
+	struct elf64_hdr elf64;
+};
+
+/*
+ * The head of a file that is mapped is nearly always in the page cache. Copying it
+ * from there shows what the mapping shows, and takes a third of the time of a read.
+ * Only the head, since some file systems do not count the pages behind it in units
+ * of PAGE_SIZE. A page in high memory is left to the file system.
+ *
+ * Returns the number of bytes copied, 0 if the page is not there.
+ */
+static size_t elf_window_copy_head(struct elf_window *w)
+{
+	struct address_space *mapping = w->file->f_mapping;
+	struct page *page = find_get_page(mapping, 0);
+	size_t len = 0;
+
+	if (!page)
+		return 0;
+	if (PageUptodate(page) && !PageHWPoison(page) && !PageHighMem(page)) {
+		/* As for a read: user space may have written to it elsewhere. */
+		if (mapping_writably_mapped(mapping))
+			flush_dcache_page(page);
+		len = min_t(loff_t, i_size_read(mapping->host), ELF_READ_SIZE);
+		memcpy(w->buf, page_address(page), len);
+	}
+	put_page(page);
+	return len;
+}
+
+/* The window is empty afterwards if nothing can be read at @pos. */
+static noinline void elf_window_move(struct elf_window *w, u64 pos)
+{
+	loff_t from = pos;
+	ssize_t len = 0;
+
+	w->pos = pos;
+	w->len = 0;
+	if (!w->reads_left || pos > LLONG_MAX - ELF_READ_SIZE)
+		return;
+	w->reads_left--;
+	if (!pos)
+		len = elf_window_copy_head(w);
+	if (!len) {
+		cond_resched();
+		len = __kernel_read(w->file, w->buf, ELF_READ_SIZE, &from);
+	}
+	if (len < 0)
+		w->reads_left = 0;
+	else
+		w->len = len;
+}
 
 static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
 {
@@ -49,69 +105,8 @@ static bool elf_window_covers(const struct elf_window *w, u64 pos, size_t size)
 }
 
 /*
- * The head of a file that is mapped is mostly in the page cache already: takes it
- * from there, as the mapping shows it, without the way through the file system.
- * Only the head, because not every file system counts the pages behind it in the
- * same size.
- *
- * Returns the bytes that are in the window then, 0 if the page is not there.
- */
-static size_t elf_window_copy_head(struct elf_window *w)
-{
-	struct address_space *mapping = w->file->f_mapping;
-	struct page *page = find_get_page(mapping, 0);
-	size_t len = 0;
-
-	if (!page)
-		return 0;
-	if (PageUptodate(page) && !PageHWPoison(page)) {
-		/* As for a read: who maps it may have written it elsewhere. */
-		if (mapping_writably_mapped(mapping))
-			flush_dcache_page(page);
-		len = min_t(loff_t, i_size_read(mapping->host), ELF_READ_SIZE);
-		memcpy_from_page(w->buf, page, 0, len);
-	}
-	put_page(page);
-	return len;
-}
-
-/* Returns the bytes that are in the window then, or an error. */
-static ssize_t elf_window_read(struct elf_window *w, u64 pos)
-{
-	loff_t from = pos;
-
-	if (pos > LLONG_MAX - ELF_READ_SIZE)
-		return 0;
-	cond_resched();
-	return __kernel_read(w->file, w->buf, ELF_READ_SIZE, &from);
-}
-
-/* Not inline: what it needs on the stack would burden every look. */
-static noinline void elf_window_move(struct elf_window *w, u64 pos)
-{
-	ssize_t len = 0;
-
-	w->len = 0;
-	if (!w->reads_left)
-		return;
-	w->reads_left--;
-	if (!pos)
-		len = elf_window_copy_head(w);
-	if (!len)
-		len = elf_window_read(w, pos);
-	if (len < 0) {
-		w->reads_left = 0;
-		w->err = len;
-		return;
-	}
-	w->pos = pos;
-	w->len = len;
-}
-
-/*
- * Returns the @size bytes of the file from @pos on, of any alignment, which stay
- * until the next call; NULL if they are not there, or the file system does not
- * return them.
+ * Returns the @size bytes of the file from @pos on, which may be unaligned and stay
+ * until the next call; or NULL if they cannot be read.
  */
 static inline const void *elf_window_get(struct elf_window *w, u64 pos,
 					 size_t size)
@@ -124,49 +119,36 @@ static inline const void *elf_window_get(struct elf_window *w, u64 pos,
 	return w->buf + (pos - w->pos);
 }
 
-/* An ELF header of either class. */
-union elf_header {
-	u8 ident[EI_NIDENT];
-	struct elf32_hdr elf32;
-	struct elf64_hdr elf64;
-};
-
-static bool elf_headers_init(struct elf_headers *h, u16 type, u64 offset,
-			     u16 nr)
-{
-	h->offset = offset;
-	h->nr = nr;
-	return (type == ET_EXEC || type == ET_DYN) && offset <= LLONG_MAX;
-}
-
 /* Returns whether the file is an ELF image whose headers can be understood. */
 static bool elf_get_headers(struct elf_window *w, struct elf_headers *h)
 {
 	/* No image is as short as one header of the 64-bit class. */
 	const union elf_header *ehdr = elf_window_get(w, 0, sizeof(*ehdr));
+	u16 type, entry_size;
 
 	if (!ehdr || memcmp(ehdr->ident, ELFMAG, SELFMAG) ||
 	    ehdr->ident[EI_DATA] != ELF_DATA)
 		return false;
 
-	switch (ehdr->ident[EI_CLASS]) {
-	case ELFCLASS32:
-		h->is_64bit = false;
-		h->entry_size = sizeof(struct elf32_phdr);
-		return ehdr->elf32.e_phentsize == h->entry_size &&
-		       elf_headers_init(h, ehdr->elf32.e_type,
-					ehdr->elf32.e_phoff,
-					ehdr->elf32.e_phnum);
-	case ELFCLASS64:
+	if (ehdr->ident[EI_CLASS] == ELFCLASS64) {
 		h->is_64bit = true;
 		h->entry_size = sizeof(struct elf64_phdr);
-		return ehdr->elf64.e_phentsize == h->entry_size &&
-		       elf_headers_init(h, ehdr->elf64.e_type,
-					ehdr->elf64.e_phoff,
-					ehdr->elf64.e_phnum);
-	default:
+		h->offset = ehdr->elf64.e_phoff;
+		h->nr = ehdr->elf64.e_phnum;
+		entry_size = ehdr->elf64.e_phentsize;
+		type = ehdr->elf64.e_type;
+	} else if (ehdr->ident[EI_CLASS] == ELFCLASS32) {
+		h->is_64bit = false;
+		h->entry_size = sizeof(struct elf32_phdr);
+		h->offset = ehdr->elf32.e_phoff;
+		h->nr = ehdr->elf32.e_phnum;
+		entry_size = ehdr->elf32.e_phentsize;
+		type = ehdr->elf32.e_type;
+	} else {
 		return false;
 	}
+	return entry_size == h->entry_size &&
+	       (type == ET_EXEC || type == ET_DYN);
 }
 
 static void elf_get_segment(const struct elf_headers *h, const void *from,
@@ -188,8 +170,8 @@ static void elf_get_segment(const struct elf_headers *h, const void *from,
 }
 
 /*
- * Reads the build ID from the note at @pos, if it is one. @nhdr is that note's
- * header.
+ * Copies the build ID from the note at @pos, if it is one. @nhdr is the header of
+ * that note.
  */
 static bool elf_get_build_id(struct elf_window *w, u64 pos,
 			     const struct elf32_note *nhdr,
@@ -244,26 +226,23 @@ static u32 elf_find_build_id(struct elf_window *w,
 	return 0;
 }
 
+/* Returns the size of the build ID of the image, or 0. */
 static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 {
 	struct elf_headers h;
-	const u8 *phdr = NULL;
-	size_t ahead = 0;	/* entries behind @phdr that are in the window */
 	unsigned int i;
 
 	if (!elf_get_headers(w, &h))
 		return 0;
-	for (i = 0; i < h.nr; i++, phdr += h.entry_size) {
+	for (i = 0; i < h.nr; i++) {
 		struct elf_segment seg;
+		const void *phdr;
 		u32 size;
 
-		if (!ahead--) {
-			phdr = elf_window_get(w, h.offset + i * h.entry_size,
-					      h.entry_size);
-			if (!phdr)
-				return 0;
-			ahead = (w->buf + w->len - phdr) / h.entry_size - 1;
-		}
+		phdr = elf_window_get(w, h.offset + i * h.entry_size,
+				      h.entry_size);
+		if (!phdr)
+			return 0;
 		/* The type comes first in both classes. */
 		if (get_unaligned((const u32 *)phdr) != PT_NOTE)
 			continue;
@@ -271,8 +250,6 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 		size = elf_find_build_id(w, &seg, build_id);
 		if (size)
 			return size;
-		/* The window may be elsewhere now. */
-		ahead = 0;
 	}
 	return 0;
 }
@@ -280,9 +257,9 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
 /*
  * A read may have side effects: that of a device, and in sysfs, where a regular
  * file may be the registers of one. Such file systems say that they hold no
- * programs. And __kernel_read() warns about files that it cannot read: whoever
- * maps one could fill the log. Nor may their pages be copied: the kernel has no
- * address for those of memfd_secret().
+ * programs. And __kernel_read() warns about files that it cannot read, with which
+ * whoever maps one could fill the log. Nor may the pages of such files be copied:
+ * those of memfd_secret() are not in the kernel's address space.
  */
 static bool elf_file_readable(const struct file *file)
 {
@@ -301,21 +278,20 @@ static bool elf_file_readable(const struct file *file)
  * @size:     returns the size of the build ID in bytes, 1 to %BUILD_ID_SIZE_MAX;
  *            may be NULL
  *
- * Reads the file as far as it is needed: sleeps, and must not be called with a
- * lock held that a page fault or a file system takes. Trusts nothing in the
- * file. ELF of both classes, in the kernel's byte order. A file opened O_DIRECT
- * may not take the reads of the kernel: it has no build ID then, unless its head
- * is in the page cache.
+ * Reads no more of the file than it needs, and trusts nothing in it. It takes ELF
+ * images of both classes, in the kernel's byte order. May sleep, for as long as the
+ * file system likes: no lock may be held that a page fault or a file system takes.
+ * A file opened with O_DIRECT may not take reads by the kernel. It has no build ID
+ * then, unless its head is in the page cache.
  *
- * Return: 0 on success, -EINVAL if there is no build ID, -ENOMEM, or the error
- * of a read that failed.
+ * Return: 0 on success; -EINVAL if there is no build ID, or it cannot be read;
+ * -ENOMEM.
  */
 int build_id_parse_file(struct file *file, unsigned char *build_id,
 			__u32 *size)
 {
 	struct elf_window *w;
 	u32 found;
-	int err;
 
 	if (!elf_file_readable(file))
 		return -EINVAL;
@@ -327,12 +303,12 @@ int build_id_parse_file(struct file *file, unsigned char *build_id,
 	w->pos = 0;
 	w->len = 0;
 	w->reads_left = ELF_READS_MAX;
-	w->err = 0;
 
 	found = elf_parse(w, build_id);
-	err = found ? 0 : w->err ?: -EINVAL;
-	if (found && size)
-		*size = found;
 	kfree(w);
-	return err;
+	if (!found)
+		return -EINVAL;
+	if (size)
+		*size = found;
+	return 0;
 }

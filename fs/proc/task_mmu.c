@@ -2,254 +2,141 @@
 //@
 //@ What the series adds to fs/proc/task_mmu.c: the handler of PROCMAP_QUERY,
 //@ before proc_pid_maps_operations. It calls what the base's own patches bring:
-//@ struct vma_label and vma_get_label(), which the text uses too, and, where the
+//@ vma_file_inode() and vma_get_label(), which the text uses too, and, where the
 //@ kernel does not have them, vma_lookup() and struct vma_iterator.
 
-#define PROCMAP_QUERY_PERMISSIONS	(PROCMAP_QUERY_VMA_READABLE |	\
-					 PROCMAP_QUERY_VMA_WRITABLE |	\
-					 PROCMAP_QUERY_VMA_EXECUTABLE |	\
+#define PROCMAP_QUERY_VMA_FLAGS		(PROCMAP_QUERY_VMA_READABLE |		\
+					 PROCMAP_QUERY_VMA_WRITABLE |		\
+					 PROCMAP_QUERY_VMA_EXECUTABLE |		\
 					 PROCMAP_QUERY_VMA_SHARED)
 
-#define PROCMAP_QUERY_FLAGS		(PROCMAP_QUERY_PERMISSIONS |		\
+#define PROCMAP_QUERY_VALID_FLAGS	(PROCMAP_QUERY_VMA_FLAGS |		\
 					 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 					 PROCMAP_QUERY_FILE_BACKED_VMA)
-
-/* Bytes up to the last of the fields that are output. */
-#define QUERY_OUT_END	offsetofend(struct procmap_query, build_id_size)
-
-/*
- * Bytes for a name on the stack, with its NUL: any that is not a path (the longest
- * is what a user may call anonymous memory, 79 bytes and brackets around them),
- * and most paths.
- */
-#define PROCMAP_SHORT_NAME		512
 
 /* VMAs that a search skips before it looks whether someone waits. */
 #define PROCMAP_SKIP_BATCH		32
 
-/* What a query has found out so far. */
-struct procmap_answer {
-	struct procmap_query out;	/* of this, the fields that are output */
-	/* Set only if query_wants_more(): */
-	struct file *file;		/* reference, or NULL */
-	const char *name;		/* in @short_name or @path, or NULL */
-	char *path;			/* from __getname(), or NULL */
-	unsigned char build_id[BUILD_ID_SIZE_MAX];
+/* Bytes on the stack for a name: most paths fit, and all names that are not one. */
+#define PROCMAP_SHORT_NAME		256
+
+/* The name and the build ID of a VMA. Sizes are in bytes, 0 for none. */
+struct procmap_names {
+	struct file *file;		/* a reference, or NULL */
+	const struct path *path;	/* of @file, if that is the name */
+	const char *name;		/* in one of the buffers */
+	size_t name_size;		/* with the NUL */
+	char *long_name;		/* from __getname(), or NULL */
 	char short_name[PROCMAP_SHORT_NAME];
+	u32 build_id_size;
+	unsigned char build_id[BUILD_ID_SIZE_MAX];
 };
 
-static bool query_straddles_pages(const struct procmap_query __user *uquery)
-{
-	return offset_in_page(uquery) > PAGE_SIZE - sizeof(*uquery);
-}
-
 /*
- * Nearly every caller knows the same struct: reads its input fields, and no other.
- * Returns 0; -EFAULT if fault injection wants it; or -EAGAIN, and
- * query_copy_in_any() finds out why.
+ * Copies the caller's struct, whatever size of it the caller knows. Returns 0, or
+ * -EFAULT, -E2BIG or -EINVAL as the UAPI header describes them.
  */
-static int query_copy_in_known(struct procmap_query *query,
-			       const struct procmap_query __user *uquery)
-{
-	/*
-	 * Some 32-bit architectures cannot read 64 bits so. And where a write may
-	 * fail halfway, query_copy_out_fields() has to know all that was there.
-	 */
-	if (!IS_ENABLED(CONFIG_64BIT) || query_straddles_pages(uquery))
-		return -EAGAIN;
-	if (should_fail_usercopy())
-		return -EFAULT;
-	if (!user_read_access_begin(uquery, sizeof(*uquery)))
-		return -EAGAIN;
-	unsafe_get_user(query->size, &uquery->size, not_known);
-	if (query->size != sizeof(*query))
-		goto not_known;
-	unsafe_get_user(query->query_flags, &uquery->query_flags, not_known);
-	unsafe_get_user(query->query_addr, &uquery->query_addr, not_known);
-	unsafe_get_user(query->vma_name_size, &uquery->vma_name_size,
-			not_known);
-	unsafe_get_user(query->vma_name_addr, &uquery->vma_name_addr,
-			not_known);
-	unsafe_get_user(query->build_id_size, &uquery->build_id_size,
-			not_known);
-	unsafe_get_user(query->build_id_addr, &uquery->build_id_addr,
-			not_known);
-	user_read_access_end();
-	return 0;
-
-not_known:
-	user_read_access_end();
-	return -EAGAIN;
-}
-
-/* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
-static int query_copy_in_any(struct procmap_query *query,
-			     const struct procmap_query __user *uquery)
+static int procmap_copy_in(struct procmap_query *query,
+			   const struct procmap_query __user *uquery)
 {
 	u64 size;
 	int err;
 
-	if (get_user(size, &uquery->size))
-		return -EFAULT;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	if (size < offsetofend(struct procmap_query, query_addr))
-		return -EINVAL;
-	err = copy_struct_from_user(query, sizeof(*query), uquery, size);
-	/* It may have been changed meanwhile: stay with what was checked. */
-	query->size = size;
-	return err;
-}
+	if (copy_from_user(query, uquery, sizeof(*query)) ||
+	    query->size != sizeof(*query)) {
+		if (get_user(size, &uquery->size))
+			return -EFAULT;
+		if (size > PAGE_SIZE)
+			return -E2BIG;
+		if (size < offsetofend(struct procmap_query, query_addr))
+			return -EINVAL;
+		err = copy_struct_from_user(query, sizeof(*query), uquery, size);
+		if (err)
+			return err;
+		/* It may have changed meanwhile: stay with what was checked. */
+		query->size = size;
+	}
 
-/* Returns 0, or -EFAULT, -E2BIG, -EINVAL as the UAPI header describes them. */
-static int query_copy_in(struct procmap_query *query,
-			 const struct procmap_query __user *uquery)
-{
-	int err;
-
-	err = query_copy_in_known(query, uquery);
-	if (err == -EAGAIN)
-		err = query_copy_in_any(query, uquery);
-	if (err)
-		return err;
-	if (query->query_flags & ~(u64)PROCMAP_QUERY_FLAGS)
-		return -EINVAL;
-	if (!query->vma_name_size != !query->vma_name_addr)
-		return -EINVAL;
-	if (!query->build_id_size != !query->build_id_addr)
+	if (query->query_flags & ~(u64)PROCMAP_QUERY_VALID_FLAGS ||
+	    !query->vma_name_size != !query->vma_name_addr ||
+	    !query->build_id_size != !query->build_id_addr)
 		return -EINVAL;
 	return 0;
 }
 
-/* The vm_flags that the text shows as r, w, x and s, for PROCMAP_QUERY_VMA_. */
-static unsigned long query_to_vm_flags(u64 query_flags)
+static u64 procmap_vma_flags(const struct vm_area_struct *vma)
 {
-	unsigned long vm_flags = 0;
-
-	if (query_flags & PROCMAP_QUERY_VMA_READABLE)
-		vm_flags |= VM_READ;
-	if (query_flags & PROCMAP_QUERY_VMA_WRITABLE)
-		vm_flags |= VM_WRITE;
-	if (query_flags & PROCMAP_QUERY_VMA_EXECUTABLE)
-		vm_flags |= VM_EXEC;
-	if (query_flags & PROCMAP_QUERY_VMA_SHARED)
-		vm_flags |= VM_MAYSHARE;
-	return vm_flags;
+	return (vma->vm_flags & VM_READ ? PROCMAP_QUERY_VMA_READABLE : 0) |
+	       (vma->vm_flags & VM_WRITE ? PROCMAP_QUERY_VMA_WRITABLE : 0) |
+	       (vma->vm_flags & VM_EXEC ? PROCMAP_QUERY_VMA_EXECUTABLE : 0) |
+	       (vma->vm_flags & VM_MAYSHARE ? PROCMAP_QUERY_VMA_SHARED : 0);
 }
 
-static u64 query_from_vm_flags(unsigned long vm_flags)
+static bool procmap_matches(const struct vm_area_struct *vma, u64 query_flags)
 {
-	u64 query_flags = 0;
+	u64 wanted = query_flags & PROCMAP_QUERY_VMA_FLAGS;
 
-	if (vm_flags & VM_READ)
-		query_flags |= PROCMAP_QUERY_VMA_READABLE;
-	if (vm_flags & VM_WRITE)
-		query_flags |= PROCMAP_QUERY_VMA_WRITABLE;
-	if (vm_flags & VM_EXEC)
-		query_flags |= PROCMAP_QUERY_VMA_EXECUTABLE;
-	if (vm_flags & VM_MAYSHARE)
-		query_flags |= PROCMAP_QUERY_VMA_SHARED;
-	return query_flags;
+	if ((query_flags & PROCMAP_QUERY_FILE_BACKED_VMA) && !vma->vm_file)
+		return false;
+	return (procmap_vma_flags(vma) & wanted) == wanted;
 }
 
 /*
- * Gives a waiting writer the chance to take the mmap lock, and another task the
- * CPU. Called with the lock held; returns 0 with it held again, or -EINTR without
- * if a fatal signal came.
+ * Where someone waits for the mmap lock, drops it, takes it again, and lets @vmi go
+ * on at @addr. The lock is then held until *@hold_until, for a tenth of the time that
+ * it took to get it. So others have it for ten parts in eleven of the time, and the
+ * search takes at most some eleven times as long as without them, however many they
+ * are. Returns 0 with the lock held, or -EINTR without it.
  */
-static int query_yield_mmap_lock(struct mm_struct *mm)
+static int procmap_cond_yield(struct mm_struct *mm, struct vma_iterator *vmi,
+			      unsigned long addr, u64 *hold_until)
 {
-	bool contended = mmap_lock_is_contended(mm);
+	u64 start, now;
+
+	if (!need_resched() && !fatal_signal_pending(current) &&
+	    (!mmap_lock_is_contended(mm) || ktime_get_ns() < *hold_until))
+		return 0;
 
 	mmap_read_unlock(mm);
-	/* A reader that comes back at once takes it from the writer it woke. */
-	if (contended)
-		usleep_range(20, 100);
-	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	return mmap_read_lock_killable(mm);
-}
-
-static bool query_should_yield(struct mm_struct *mm)
-{
-	return mmap_lock_is_contended(mm) || need_resched() ||
-	       fatal_signal_pending(current);
-}
-
-static bool query_matches(const struct vm_area_struct *vma,
-			  unsigned long vm_flags, bool file_backed)
-{
-	return (vma->vm_flags & vm_flags) == vm_flags &&
-	       (!file_backed || vma->vm_file);
+	start = ktime_get_ns();
+	/* A reader that comes back at once takes it from the writer it woke. */
+	usleep_range(20, 100);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	now = ktime_get_ns();
+	*hold_until = now + (now - start) / 10;
+	vma_iter_init(vmi, mm, addr);
+	return 0;
 }
 
 /*
- * Finds the first VMA at or above @addr that matches. While it skips others it
- * yields the mmap lock to whoever waits for it, and goes on from the address that
- * it had reached.
- *
- * Called with the mmap lock held. Returns the VMA with the lock held; NULL with
- * the lock held; ERR_PTR(-EINTR) without.
+ * Finds the first VMA at or above @addr that matches. The mmap lock is held. Returns
+ * the VMA or NULL with the lock held, or ERR_PTR(-EINTR) without it.
  */
-static struct vm_area_struct *query_next_vma(struct mm_struct *mm,
-					     unsigned long addr,
-					     unsigned long vm_flags,
-					     bool file_backed)
+static struct vm_area_struct *
+procmap_next_vma(struct mm_struct *mm, unsigned long addr, u64 query_flags)
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
-	unsigned int left = PROCMAP_SKIP_BATCH;
+	unsigned int skipped = 0;
+	u64 hold_until = 0;
 
 	while ((vma = vma_next(&vmi))) {
-		if (query_matches(vma, vm_flags, file_backed))
-			return vma;
-		if (--left)
+		if (procmap_matches(vma, query_flags))
+			break;
+		if (++skipped % PROCMAP_SKIP_BATCH)
 			continue;
-		left = PROCMAP_SKIP_BATCH;
-		if (query_should_yield(mm)) {
-			addr = vma->vm_end;
-			if (query_yield_mmap_lock(mm))
-				return ERR_PTR(-EINTR);
-			vma_iter_init(&vmi, mm, addr);
-		}
+		if (procmap_cond_yield(mm, &vmi, vma->vm_end, &hold_until))
+			return ERR_PTR(-EINTR);
 	}
-	return NULL;
+	return vma;
 }
 
 /*
- * Finds the VMA asked for, from @addr on. Called with the mmap lock held, and
- * returns as query_next_vma() does.
- */
-static struct vm_area_struct *query_find_vma(struct mm_struct *mm,
-					     unsigned long addr,
-					     u64 query_flags)
-{
-	unsigned long vm_flags = query_to_vm_flags(query_flags);
-	bool file_backed = query_flags & PROCMAP_QUERY_FILE_BACKED_VMA;
-	struct vm_area_struct *vma;
-
-	if (!(query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA)) {
-		vma = vma_lookup(mm, addr);
-		return vma && query_matches(vma, vm_flags, file_backed) ?
-			vma : NULL;
-	}
-	/*
-	 * A walk of all VMAs mostly goes on inside one: look there first, which
-	 * in a maple tree costs less than an iterator. A walk with a filter
-	 * mostly goes on inside one to be skipped, and needs the iterator.
-	 */
-	if (!vm_flags && !file_backed) {
-		vma = vma_lookup(mm, addr);
-		if (vma)
-			return vma;
-	}
-	return query_next_vma(mm, addr, vm_flags, file_backed);
-}
-
-/*
- * Takes the mmap lock of @mm for reading, and finds the VMA asked for. Returns
- * it with the lock held, or ERR_PTR(-ENOENT) or ERR_PTR(-EINTR) without.
+ * Takes the mmap lock and finds the VMA that is asked for. Returns it with the lock
+ * held, or ERR_PTR(-ENOENT) or ERR_PTR(-EINTR) without it.
  */
 static struct vm_area_struct *
 query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
@@ -260,125 +147,74 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	/* A 32-bit kernel must not answer for the low half of an address. */
 	if (addr != query->query_addr)
 		return ERR_PTR(-ENOENT);
-	if (!mmap_read_trylock(mm) && mmap_read_lock_killable(mm))
+	if (mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
 
-	vma = query_find_vma(mm, addr, query->query_flags);
-	if (!vma) {
-		mmap_read_unlock(mm);
-		return ERR_PTR(-ENOENT);
+	if (query->query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA) {
+		vma = procmap_next_vma(mm, addr, query->query_flags);
+	} else {
+		vma = vma_lookup(mm, addr);
+		if (vma && !procmap_matches(vma, query->query_flags))
+			vma = NULL;
 	}
-	return vma;
+	if (vma)
+		return vma;
+	mmap_read_unlock(mm);
+	return ERR_PTR(-ENOENT);
 }
 
-/* More than the numbers: the name, the build ID, or both. */
-static bool query_wants_more(const struct procmap_query *query)
+/* Copies what the text's line of @vma says in numbers. The mmap lock is held. */
+static void procmap_copy_numbers(struct vm_area_struct *vma,
+				 struct procmap_query *query)
 {
-	return query->vma_name_size || query->build_id_size;
-}
+	const struct inode *inode = vma_file_inode(vma);
+	dev_t dev = inode ? inode->i_sb->s_dev : 0;
 
-/* Bytes of the caller's buffer for the name that are used. */
-static size_t query_name_max(const struct procmap_query *query)
-{
-	return min_t(size_t, query->vma_name_size, PATH_MAX);
+	query->vma_start = vma->vm_start;
+	query->vma_end = vma->vm_end;
+	query->vma_flags = procmap_vma_flags(vma);
+	query->vma_page_size = vma_kernel_pagesize(vma);
+	query->vma_offset = inode ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+	query->inode = inode ? inode->i_ino : 0;
+	query->dev_major = MAJOR(dev);
+	query->dev_minor = MINOR(dev);
 }
 
 /*
- * Copies the name of @vma if it is a text; a path is left to query_get_path().
- * Returns 0 or -ENAMETOOLONG. The mmap lock is held.
+ * Copies the name of @vma if it is not a path, and takes a reference on the file.
+ * The mmap lock is held: this neither sleeps nor allocates. Returns 0; or
+ * -ENAMETOOLONG, without a reference.
  */
-static int query_copy_label(struct vm_area_struct *vma,
-			    const struct procmap_query *query,
-			    struct procmap_answer *answer)
+static int procmap_get_names(struct vm_area_struct *vma,
+			     const struct procmap_query *query,
+			     struct procmap_names *names)
 {
-	size_t size = min_t(size_t, query_name_max(query), PROCMAP_SHORT_NAME);
-	struct vma_label label;
+	size_t max = min_t(size_t, query->vma_name_size, PROCMAP_SHORT_NAME);
+	struct vma_label label = {};
 	int len;
 
-	vma_get_label(vma, &label);
-	if (!label.text)
-		return 0;
-	len = snprintf(answer->short_name, size, "%s%s%s", label.prefix,
-		       label.text, label.suffix);
-	if (len >= size)
-		return -ENAMETOOLONG;
-	answer->name = answer->short_name;
-	answer->out.vma_name_size = len + 1;
-	return 0;
-}
-
-/* The mmap lock is held. */
-static void query_copy_file_numbers(const struct vm_area_struct *vma,
-				    struct procmap_query *out)
-{
-	const struct inode *inode;
-	dev_t dev;
-
-	if (!vma->vm_file) {
-		out->vma_offset = 0;
-		out->inode = 0;
-		out->dev_major = 0;
-		out->dev_minor = 0;
-		return;
+	if (max)
+		vma_get_label(vma, &label);
+	if (label.text) {
+		len = snprintf(names->short_name, max, "%s%s%s", label.prefix,
+			       label.text, label.suffix);
+		if (len >= max)
+			return -ENAMETOOLONG;
+		names->name = names->short_name;
+		names->name_size = len + 1;
 	}
-	inode = file_inode(vma->vm_file);
-	dev = inode->i_sb->s_dev;
-	out->vma_offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
-	out->inode = inode->i_ino;
-	out->dev_major = MAJOR(dev);
-	out->dev_minor = MINOR(dev);
-}
-
-/*
- * Copies the name of @vma if it is a text, and takes a reference on its file, with
- * which query_more() finds the rest. Returns 0; or -ENAMETOOLONG, with no
- * reference taken.
- */
-static int query_take_more(struct vm_area_struct *vma,
-			   const struct procmap_query *query,
-			   struct procmap_answer *answer)
-{
-	answer->file = NULL;
-	answer->name = NULL;
-	answer->path = NULL;
-	if (query->vma_name_size && query_copy_label(vma, query, answer))
-		return -ENAMETOOLONG;
+	names->path = label.path;
 	if (vma->vm_file)
-		answer->file = get_file(vma->vm_file);
+		names->file = get_file(vma->vm_file);
 	return 0;
 }
 
 /*
- * Copies the numbers of @vma, and does query_take_more() if more is wanted. Returns
- * 0 or -ENAMETOOLONG. The mmap lock is held: nothing here sleeps, allocates or
- * touches user memory.
+ * Does what needs the mm. @names is NULL if no name and no build ID is asked for.
+ * Returns 0, or an error without a reference on a file.
  */
-static int query_copy_vma(struct vm_area_struct *vma,
-			  const struct procmap_query *query,
-			  struct procmap_answer *answer)
-{
-	struct procmap_query *out = &answer->out;
-
-	out->vma_start = vma->vm_start;
-	out->vma_end = vma->vm_end;
-	out->vma_flags = query_from_vm_flags(vma->vm_flags);
-	out->vma_page_size = vma_kernel_pagesize(vma);
-	query_copy_file_numbers(vma, out);
-	out->vma_name_size = 0;
-	out->build_id_size = 0;
-	return query_wants_more(query) ? query_take_more(vma, query, answer) : 0;
-}
-
-/* mmput(), but prepared to sleep only where it will: as the last user. */
-static void query_put_mm(struct mm_struct *mm)
-{
-	if (!atomic_add_unless(&mm->mm_users, -1, 1))
-		mmput(mm);
-}
-
-/* The part of a query that needs the mm. Returns 0 or an error. */
-static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
-		    struct procmap_answer *answer)
+static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
+			    struct procmap_names *names)
 {
 	struct vm_area_struct *vma;
 	int err;
@@ -390,227 +226,106 @@ static int query_mm(struct mm_struct *mm, const struct procmap_query *query,
 	vma = query_matching_vma(mm, query);
 	err = PTR_ERR_OR_ZERO(vma);
 	if (!err) {
-		err = query_copy_vma(vma, query, answer);
+		procmap_copy_numbers(vma, query);
+		if (names)
+			err = procmap_get_names(vma, query, names);
 		mmap_read_unlock(mm);
 	}
-	query_put_mm(mm);
+	mmput(mm);
 	return err;
 }
 
-/* Finds the path in @size bytes at @buf. Returns 0 or -ENAMETOOLONG. */
-static int query_get_path_in(struct procmap_answer *answer, char *buf,
-			     size_t size)
-{
-	char *name = d_path(&answer->file->f_path, buf, size);
-
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	answer->name = name;
-	answer->out.vma_name_size = buf + size - name;
-	return 0;
-}
-
 /* Returns 0, -ENAMETOOLONG or -ENOMEM. */
-static int query_get_path(const struct procmap_query *query,
-			  struct procmap_answer *answer)
+static int procmap_find_path(const struct procmap_query *query,
+			     struct procmap_names *names)
 {
-	size_t size = query_name_max(query);
+	size_t max = min_t(size_t, query->vma_name_size, PATH_MAX);
+	size_t size = min_t(size_t, max, PROCMAP_SHORT_NAME);
+	char *buf = names->short_name;
 
-	if (size <= PROCMAP_SHORT_NAME)
-		return query_get_path_in(answer, answer->short_name, size);
-
-	/* Most paths are short: allocate only for one that is not. */
-	if (!query_get_path_in(answer, answer->short_name, PROCMAP_SHORT_NAME))
-		return 0;
-	answer->path = __getname();
-	if (!answer->path)
-		return -ENOMEM;
-	return query_get_path_in(answer, answer->path, size);
-}
-
-/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
-static int query_get_build_id(const struct procmap_query *query,
-			      struct procmap_answer *answer)
-{
-	u32 size;
-	int err;
-
-	err = build_id_parse_file(answer->file, answer->build_id, &size);
-	if (err)
-		return err == -ENOMEM ? err : 0;
-	if (size > query->build_id_size)
-		return -ENAMETOOLONG;
-	answer->out.build_id_size = size;
+	names->name = d_path(names->path, buf, size);
+	/* Most paths are short: allocate memory only for one that is not. */
+	if (IS_ERR(names->name) && size < max) {
+		buf = names->long_name = __getname();
+		if (!buf)
+			return -ENOMEM;
+		size = max;
+		names->name = d_path(names->path, buf, size);
+	}
+	if (IS_ERR(names->name))
+		return PTR_ERR(names->name);
+	names->name_size = buf + size - names->name;
 	return 0;
-}
-
-/* The part of a query that needs only the file. Returns 0 or an error. */
-static int query_file(const struct procmap_query *query,
-		      struct procmap_answer *answer)
-{
-	int err = 0;
-
-	if (query->vma_name_size && !answer->name)
-		err = query_get_path(query, answer);
-	if (!err && query->build_id_size)
-		err = query_get_build_id(query, answer);
-	return err;
-}
-
-/* A 32-bit kernel must not write to the low half of an address. */
-static bool query_can_address(u64 addr)
-{
-	return addr == (unsigned long)addr;
-}
-
-/* Returns the bytes that were not copied. */
-static unsigned long query_copy_out_build_id(const struct procmap_query *query,
-					     const struct procmap_answer *answer)
-{
-	void __user *to = u64_to_user_ptr(query->build_id_addr);
-
-	/* Most are SHA-1. A size that is constant need not be checked. */
-	if (answer->out.build_id_size == BUILD_ID_SIZE_MAX)
-		return copy_to_user(to, answer->build_id, BUILD_ID_SIZE_MAX);
-	return copy_to_user(to, answer->build_id, answer->out.build_id_size);
 }
 
 /* Returns 0 or -EFAULT. */
-static int query_copy_out_more(const struct procmap_query *query,
-			       const struct procmap_answer *answer)
+static int procmap_copy_buf(u64 to, const void *from, size_t size)
 {
-	const struct procmap_query *out = &answer->out;
-
-	if (out->vma_name_size &&
-	    (!query_can_address(query->vma_name_addr) ||
-	     copy_to_user(u64_to_user_ptr(query->vma_name_addr), answer->name,
-			  out->vma_name_size)))
-		return -EFAULT;
-	if (out->build_id_size &&
-	    (!query_can_address(query->build_id_addr) ||
-	     query_copy_out_build_id(query, answer)))
+	/* A 32-bit kernel must not write to the low half of an address. */
+	if (size && (to != (unsigned long)to ||
+		     copy_to_user(u64_to_user_ptr(to), from, size)))
 		return -EFAULT;
 	return 0;
 }
 
 /*
- * Finds what is asked for besides the numbers, writes it to the caller's buffers,
- * and lets go of the file. Returns 0 or an error.
+ * Finds a VMA, its name and its build ID, and writes these two to the caller's
+ * buffers. Spelling out a path and reading a build ID may take long: they come when
+ * the mmap lock and the reference on the mm are gone, and need the file alone.
  */
-static int query_more(const struct procmap_query *query,
-		      struct procmap_answer *answer)
+static noinline_for_stack int
+procmap_find_named_vma(struct mm_struct *mm, struct procmap_query *query)
 {
-	int err = 0;
-
-	if (answer->file) {
-		err = query_file(query, answer);
-		fput(answer->file);
-	}
-	if (!err)
-		err = query_copy_out_more(query, answer);
-	if (answer->path)
-		__putname(answer->path);
-	return err;
-}
-
-/*
- * Nearly every caller knows all of the output fields: a few plain stores then.
- * Returns 0; -EFAULT if fault injection wants it; or -EAGAIN, and
- * query_copy_out_any() finds out why.
- */
-static int query_copy_out_known(const struct procmap_query *query,
-				const struct procmap_query *out,
-				struct procmap_query __user *uquery)
-{
-	/* As in query_copy_in_known(). */
-	if (!IS_ENABLED(CONFIG_64BIT) || query_straddles_pages(uquery) ||
-	    query->size < QUERY_OUT_END)
-		return -EAGAIN;
-	if (should_fail_usercopy())
-		return -EFAULT;
-	if (!user_write_access_begin(uquery, sizeof(*uquery)))
-		return -EAGAIN;
-	unsafe_put_user(out->vma_start, &uquery->vma_start, fault);
-	unsafe_put_user(out->vma_end, &uquery->vma_end, fault);
-	unsafe_put_user(out->vma_flags, &uquery->vma_flags, fault);
-	unsafe_put_user(out->vma_page_size, &uquery->vma_page_size, fault);
-	unsafe_put_user(out->vma_offset, &uquery->vma_offset, fault);
-	unsafe_put_user(out->inode, &uquery->inode, fault);
-	unsafe_put_user(out->dev_major, &uquery->dev_major, fault);
-	unsafe_put_user(out->dev_minor, &uquery->dev_minor, fault);
-	unsafe_put_user(out->vma_name_size, &uquery->vma_name_size, fault);
-	unsafe_put_user(out->build_id_size, &uquery->build_id_size, fault);
-	user_write_access_end();
-	return 0;
-
-fault:
-	user_write_access_end();
-	return -EAGAIN;
-}
-
-/*
- * Writes all of the output fields that the caller knows, or none of them.
- * Returns 0 or -EFAULT.
- */
-static int query_copy_out_any(const struct procmap_query *query,
-			      const struct procmap_query *out,
-			      struct procmap_query __user *uquery)
-{
-	const size_t first = offsetof(struct procmap_query, vma_start);
-	size_t size = min_t(size_t, query->size, QUERY_OUT_END) - first;
-	void __user *to = &uquery->vma_start;
-	unsigned long left;
-
-	left = copy_to_user(to, &out->vma_start, size);
-	if (!left)
-		return 0;
-
-	/*
-	 * If only the page behind cannot be written, undo what was written of
-	 * the one before: try all again, since more may have been written than
-	 * is counted. Where that fails it is gone, and nobody sees it. In one
-	 * page there is nothing to undo, nor may all of @query have been read.
-	 */
-	if (query_straddles_pages(uquery))
-		left = copy_to_user(to, &query->vma_start, size);
-	return -EFAULT;
-}
-
-/* Returns 0, or -EFAULT with the caller's struct as it was. */
-static int query_copy_out_fields(const struct procmap_query *query,
-				 const struct procmap_query *out,
-				 struct procmap_query __user *uquery)
-{
+	struct procmap_names names = {};
 	int err;
 
-	err = query_copy_out_known(query, out, uquery);
-	if (err == -EAGAIN)
-		err = query_copy_out_any(query, out, uquery);
+	err = procmap_find_vma(mm, query, &names);
+	if (err)
+		return err;
+	if (names.path)
+		err = procmap_find_path(query, &names);
+	if (!err && names.file && query->build_id_size) {
+		/* Where there is no build ID to be had, its size remains 0. */
+		build_id_parse_file(names.file, names.build_id,
+				    &names.build_id_size);
+		if (names.build_id_size > query->build_id_size)
+			err = -ENAMETOOLONG;
+	}
+
+	query->vma_name_size = names.name_size;
+	query->build_id_size = names.build_id_size;
+	if (!err)
+		err = procmap_copy_buf(query->vma_name_addr, names.name,
+				       names.name_size);
+	if (!err)
+		err = procmap_copy_buf(query->build_id_addr, names.build_id,
+				       names.build_id_size);
+	if (names.file)
+		fput(names.file);
+	if (names.long_name)
+		__putname(names.long_name);
 	return err;
 }
 
-/*
- * Serves one PROCMAP_QUERY. What takes long comes when neither the mmap lock nor
- * a reference on the mm is held any more: path and build ID with a reference on
- * the file alone, and access to user memory, which may wait for as long as the
- * caller likes, with nothing of the target's.
- */
 static long do_procmap_query(struct mm_struct *mm,
 			     struct procmap_query __user *uquery)
 {
-	struct procmap_answer answer;
+	const size_t start = offsetof(struct procmap_query, vma_start);
+	const size_t end = offsetofend(struct procmap_query, build_id_size);
 	struct procmap_query query;
 	int err;
 
-	err = query_copy_in(&query, uquery);
+	err = procmap_copy_in(&query, uquery);
 	if (err)
 		return err;
-
-	err = query_mm(mm, &query, &answer);
-	if (!err && query_wants_more(&query))
-		err = query_more(&query, &answer);
-	if (!err)
-		err = query_copy_out_fields(&query, &answer.out, uquery);
+	if (query.vma_name_size || query.build_id_size)
+		err = procmap_find_named_vma(mm, &query);
+	else
+		err = procmap_find_vma(mm, &query, NULL);
+	/* The answer goes out as far as the caller knows it. */
+	if (!err && copy_to_user(&uquery->vma_start, &query.vma_start,
+				 min_t(size_t, query.size, end) - start))
+		err = -EFAULT;
 	return err;
 }
 
@@ -620,10 +335,7 @@ static long procfs_procmap_ioctl(struct file *file, unsigned int cmd,
 	struct seq_file *seq = file->private_data;
 	struct proc_maps_private *priv = seq->private;
 
-	switch (cmd) {
-	case PROCMAP_QUERY:
-		return do_procmap_query(priv->mm, (void __user *)arg);
-	default:
+	if (cmd != PROCMAP_QUERY)
 		return -ENOTTY;
-	}
+	return do_procmap_query(priv->mm, (void __user *)arg);
 }

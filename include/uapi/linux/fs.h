@@ -9,47 +9,48 @@
 /*
  * PROCMAP_QUERY - look up one mapping (VMA) of a process
  *
- * Called on an open /proc/PID/maps, /proc/PID/task/TID/maps or the like of
- * "self". Answers in binary what one line of the text file says, for the
- * mapping at an address, or for the next one that passes a filter. Access is
- * checked when the file is opened; whoever holds the descriptor may query it.
- * A query neither moves nor depends on the file position.
+ * Called on an open /proc/PID/maps or /proc/PID/task/TID/maps. Answers in binary
+ * what one line of the text says: for the mapping at an address, or for the next
+ * one that passes a filter. Access is checked when the file is opened, and whoever
+ * holds the descriptor may query it. A query neither moves nor uses the file
+ * position.
  *
- * Returns 0, or -1 with errno, found in this order; the caller's struct is
- * untouched unless the query succeeds:
+ * Returns 0, or -1 and an errno. They are found in this order:
  *
- * ENOTTY	not this ioctl, or a kernel that does not have it
+ * ENOTTY	another ioctl, or a kernel that does not have this one
  * EFAULT	the struct cannot be read
- * E2BIG	@size is over a page, or bytes past the struct that this kernel
- *		knows are not 0
- * EINVAL	@size is under 24 bytes; an unknown flag; for the name or for the
+ * E2BIG	@size is more than a page, or a byte that this kernel does not know
+ *		is not 0
+ * EINVAL	@size is less than 24; an unknown flag; for the name or for the
  *		build ID, a buffer size without an address or the reverse
- * ESRCH	the process has no address space (any more): it has exited, or
- *		executed another program since the file was opened, or is a
- *		kernel thread
- * EINTR	killed while waiting for the process's mmap lock or searching
+ * ESRCH	there is no address space: the process is a kernel thread, has
+ *		exited, or has executed another program since the file was opened
+ * EINTR	killed while waiting for the process's mmap lock, or while searching
  * ENOENT	no such mapping
  * ENAMETOOLONG	the name or the build ID does not fit into its buffer
- * ENOMEM	out of memory
+ * ENOMEM	no memory for the name
  * EFAULT	a result cannot be written
+ *
+ * Nothing is written before all other errors are ruled out. After the last EFAULT,
+ * the output fields and both buffers are undefined.
  */
 #define PROCMAP_QUERY	_IOWR(PROCFS_IOCTL_MAGIC, 17, struct procmap_query)
 
 /**
  * enum procmap_query_flags - filters of a query, and permissions of a mapping
- * @PROCMAP_QUERY_VMA_READABLE: mapping is, or must be, readable
- * @PROCMAP_QUERY_VMA_WRITABLE: mapping is, or must be, writable
- * @PROCMAP_QUERY_VMA_EXECUTABLE: mapping is, or must be, executable
- * @PROCMAP_QUERY_VMA_SHARED: mapping is, or must be, shared ("s" in the text)
- * @PROCMAP_QUERY_COVERING_OR_NEXT_VMA: if the mapping that covers the address
- *	does not match, or there is none, take the next above that matches
- * @PROCMAP_QUERY_FILE_BACKED_VMA: mapping must have a backing file; memfd,
- *	shared anonymous memory and SysV segments have one
+ * @PROCMAP_QUERY_VMA_READABLE: the mapping is, or must be, readable
+ * @PROCMAP_QUERY_VMA_WRITABLE: the mapping is, or must be, writable
+ * @PROCMAP_QUERY_VMA_EXECUTABLE: the mapping is, or must be, executable
+ * @PROCMAP_QUERY_VMA_SHARED: the mapping is, or must be, shared ("s" in the text)
+ * @PROCMAP_QUERY_COVERING_OR_NEXT_VMA: if no mapping that matches covers the
+ *	address, take the next one above it that does
+ * @PROCMAP_QUERY_FILE_BACKED_VMA: the mapping must have a file; shared anonymous
+ *	memory, memfd and SysV segments have one
  *
- * The first four serve in both @query_flags, as a filter, and @vma_flags, as
- * part of the answer. A mapping matches when it has every permission asked
- * for; it may have more. Without COVERING_OR_NEXT a covering mapping that does
- * not match is ENOENT, never skipped.
+ * The first four are filters in @query_flags, and part of the answer in
+ * @vma_flags. A mapping matches if it has every permission that is asked for; it
+ * may have more. Without COVERING_OR_NEXT_VMA, a mapping that covers the address
+ * and does not match is never skipped: the answer is ENOENT.
  */
 enum procmap_query_flags {
 	PROCMAP_QUERY_VMA_READABLE		= 0x01,
@@ -62,38 +63,41 @@ enum procmap_query_flags {
 
 /**
  * struct procmap_query - argument of PROCMAP_QUERY
- * @size: in: bytes of this struct that the caller knows, at least 24. Missing
- *	input reads as 0, missing output is not written. A struct larger than
- *	the kernel's is accepted if the bytes beyond are 0; they stay as they are
- * @query_flags: in: %PROCMAP_QUERY_ flags, or 0
+ * @size: in: bytes of this struct that the caller knows, at least 24. Input that
+ *	is missing reads as 0, output that is missing is not written. A struct that
+ *	is larger than the kernel's is accepted if the bytes beyond are 0, and they
+ *	are not written
+ * @query_flags: in: PROCMAP_QUERY_ flags, or 0
  * @query_addr: in: address to look up
  * @vma_start: out: first address of the mapping
- * @vma_end: out: first address past the mapping; the next one to look up when
- *	walking with %PROCMAP_QUERY_COVERING_OR_NEXT_VMA
- * @vma_flags: out: permissions, as %PROCMAP_QUERY_VMA_ flags
+ * @vma_end: out: first address past the mapping; the next @query_addr of a walk
+ *	with PROCMAP_QUERY_COVERING_OR_NEXT_VMA
+ * @vma_flags: out: permissions, as PROCMAP_QUERY_VMA_ flags
  * @vma_page_size: out: bytes of a page of the mapping; for hugetlbfs, of a huge
  *	page
- * @vma_offset: out: offset in the file, in bytes, of @vma_start; 0 without a
- *	file
- * @inode: out: inode number of the file, 0 without a file
- * @dev_major: out: major number of the device of the file's file system, 0
- *	without a file
- * @dev_minor: out: minor number of the same, 0 without a file
- * @vma_name_size: in: bytes of the buffer at @vma_name_addr, 0 for no name;
- *	out: bytes written, the terminating NUL included, 0 if the mapping has
- *	no name. At most PATH_MAX bytes of the buffer are used
- * @build_id_size: in: bytes of the buffer at @build_id_addr, 0 for no build ID;
- *	out: bytes written, 1 to 20, 0 if the file has no build ID or it could
- *	not be read this time
- * @vma_name_addr: in: address of a buffer for the name, or 0. The name is the
- *	text file's without the escaping: a newline stands for itself. " (deleted)"
- *	follows the path of an unlinked file; a mapping without a file has its
- *	name in brackets
- * @build_id_addr: in: address of a buffer for the build ID, or 0: the GNU build
- *	ID note of the ELF file that is mapped
+ * @vma_offset: out: offset in the file of @vma_start, in bytes; 0 without a file
+ * @inode: out: inode number of the file; 0 without a file
+ * @dev_major: out: major number of the device that the file's file system is on;
+ *	0 without a file
+ * @dev_minor: out: minor number of that device; 0 without a file
+ * @vma_name_size: in: bytes of the buffer at @vma_name_addr, of which at most
+ *	PATH_MAX are used, or 0 if the name is not wanted; out: bytes of the name
+ *	with its NUL, 0 if the mapping has none
+ * @build_id_size: in: bytes of the buffer at @build_id_addr, or 0 if the build ID
+ *	is not wanted; out: bytes of the build ID, 1 to 20, 0 if there is none or it
+ *	could not be read, also for want of memory
+ * @vma_name_addr: in: address of a buffer for the name, or 0. The name is that of
+ *	the text, but not escaped: a newline in a path is a newline. " (deleted)"
+ *	follows the path of an unlinked file. A name that is not a path is in
+ *	brackets
+ * @build_id_addr: in: address of a buffer for the build ID, or 0. It is the GNU
+ *	build ID note of the ELF file that is mapped
  *
- * 104 bytes, the same for 32- and 64-bit programs. All outputs describe one
- * mapping at one moment; two queries promise nothing about each other.
+ * The struct has 104 bytes for 32-bit and 64-bit programs alike. The numbers of an
+ * answer are those of one mapping at one moment. Name and build ID are those of the
+ * file that it mapped at that moment, but are found afterwards: a file that is
+ * unlinked meanwhile is " (deleted)", and if its content changes, the build ID is
+ * that of the new content. Two queries promise nothing about each other.
  */
 struct procmap_query {
 	__u64 size;
