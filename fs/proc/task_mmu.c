@@ -246,9 +246,10 @@ static int procmap_find_path(const struct procmap_query *query,
 	names->name = d_path(names->path, buf, size);
 	/* Most paths are short: allocate memory only for one that is not. */
 	if (IS_ERR(names->name) && size < max) {
-		buf = names->long_name = __getname();
-		if (!buf)
+		names->long_name = __getname();
+		if (!names->long_name)
 			return -ENOMEM;
+		buf = names->long_name;
 		size = max;
 		names->name = d_path(names->path, buf, size);
 	}
