@@ -85,17 +85,33 @@ $(guest)/gen_init_cpio: $(linux)/usr/gen_init_cpio.c | packages
 $(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
 	@:
 
-# The Makefile of the selftests knows nothing of the headers that they include.
-$(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp
+# The kselftests of the tree, and as 32-bit programs those that test the ABI: as
+# USERCFLAGS=-m32 would make them, which old trees do not know. Beside them the tests
+# that are ours alone. The tree's Makefile knows nothing of the headers it includes.
+programs_32 := proc-maps-query proc-maps-query-text
+
+$(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp $(wildcard qemu/tests/*)
 	$(Q)[ -z "$$(find $(proc)/*.h $(headers)/usr/include/linux/fs.h \
-		-newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests
-	$(Q)mkdir -p $(guest)/proc-tests
+		-newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests $(guest)/proc-tests-32
+	$(Q)mkdir -p $(guest)/proc-tests $(guest)/proc-tests-32
 	+$(Q)$(step) TESTS $(guest)/proc-tests $(guest)/proc-tests.log \
 		$(MAKE) $(jobs) -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests \
 		KHDR_INCLUDES='-isystem $(abspath $(headers))/usr/include'
+	+$(Q)$(step) TESTS $(guest)/proc-tests-32 $(guest)/proc-tests-32.log \
+		$(MAKE) $(jobs) -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests-32 \
+		KHDR_INCLUDES='-isystem $(abspath $(headers))/usr/include' \
+		CC='gcc -m32' $(programs_32:%=$(abspath $(guest))/proc-tests-32/%)
+	+$(Q)$(step) TESTS $(guest)/qemu-tests $(guest)/qemu-tests.log \
+		$(MAKE) $(jobs) -C qemu/tests OUTPUT=$(abspath $(guest))/proc-tests \
+		SELFTESTS=$(abspath $(proc)/..) HEADERS=$(abspath $(headers))/usr/include
+	$(Q)$(foreach name,$(programs_32),cp $(guest)/proc-tests-32/$(name) \
+		$(guest)/proc-tests/$(name)_32 &&) true
 	$(Q)$(MAKE) -s -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests \
-		emit_tests | sed 's/.*://' > $(guest)/proc-tests/list
-	$(Q)printf '%s\n' procmap-test manual-test >> $(guest)/proc-tests/list
+		emit_tests | sed 's/.*://' > $(guest)/proc-tests/list.new
+	$(Q)printf '%s\n' $(programs_32:%=%_32) >> $(guest)/proc-tests/list.new
+	$(Q)cat $(guest)/proc-tests/ours >> $(guest)/proc-tests/list.new
+	$(Q)printf '%s\n' procmap-test manual-test >> $(guest)/proc-tests/list.new
+	$(Q)mv $(guest)/proc-tests/list.new $(guest)/proc-tests/list
 	$(Q)touch $@
 
 # procmap, and with it what its own tests need

@@ -2,20 +2,15 @@
 /*
  * PROCMAP_QUERY says in binary what the text of the same file says: walks a
  * process both ways and compares every field of every line. Processes: this one,
- * a stopped one with mappings of every kind, a stopped one with thousands of
- * them. Needs no privileges.
+ * a stopped one with mappings of every kind, a stopped one with thousands of them,
+ * and one with files of an overlay, which needs root.
  */
 #define _FILE_OFFSET_BITS 64
-#include <linux/aio_abi.h>
-#include <signal.h>
+#include <sched.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/mount.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include "../kselftest_harness.h"
-#include "proc-maps-query-mount.h"
 #include "proc-maps-query.h"
 
 /* Bytes and lines of the largest text, which is that of smaps. */
@@ -25,16 +20,7 @@
 /* VMAs of the process that has many. Debug kernels check all at each change. */
 #define MANY		2500
 
-/* Seconds for emulated machines with kernels that check everything. */
-#define TIMEOUT		600
-
-static void __attribute__((constructor)) skip_without_query(void)
-{
-	if (query_supported())
-		return;
-	ksft_print_header();
-	ksft_exit_skip("this kernel has no PROCMAP_QUERY\n");
-}
+#define NEXT		PROCMAP_QUERY_COVERING_OR_NEXT_VMA
 
 /* A line of the text, as a query should answer for it. */
 struct line {
@@ -43,46 +29,15 @@ struct line {
 	const char *text;
 };
 
-/* All lines of a process, bar the gate VMA, which has no address there. */
-struct text {
-	char *bytes;			/* of the file, cut into lines */
-	char *names;
-	struct line *lines;
+/* Who is looked at. */
+struct target {
+	pid_t pid;			/* 0 for this process */
+	int fd;				/* its maps */
+	char *bytes, *names;		/* of the text, cut into lines */
+	struct line *lines;		/* all, but for the gate VMA's */
 	size_t n;
+	char *name;			/* PATH_MAX bytes for a name in an answer */
 };
-
-static void *allocate(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		       MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	must(p != MAP_FAILED);
-	return p;
-}
-
-/* Up front, so that reading a text does not change it. */
-static void text_allocate(struct text *t)
-{
-	t->bytes = allocate(TEXT_MAX);
-	t->names = allocate(TEXT_MAX);
-	t->lines = allocate(LINES_MAX * sizeof(*t->lines));
-}
-
-/* Reads all of a file into @to, as a string. */
-static void read_file(int fd, char *to)
-{
-	size_t size = 0;
-	ssize_t len;
-
-	must(!lseek(fd, 0, SEEK_SET));
-	do {
-		must(size < TEXT_MAX - 1);
-		len = read(fd, to + size, TEXT_MAX - 1 - size);
-		must(len >= 0);
-		size += len;
-	} while (len);
-	to[size] = '\0';
-}
 
 static void line_init(struct line *line, const struct maps_line *from)
 {
@@ -102,17 +57,21 @@ static void line_init(struct line *line, const struct maps_line *from)
  * Reads a maps or smaps file. In the latter, lines that are not those of maps
  * begin with a capital letter.
  */
-static void text_read(struct text *t, int fd)
+static void read_text(struct target *t, int fd)
 {
 	static struct maps_line line;
-	char *name = t->names;
-	char *at, *next;
+	char *name = t->names, *at, *next;
+	size_t size = 0;
+	unsigned long kb;
+	ssize_t len;
 
-	read_file(fd, t->bytes);
+	must(!lseek(fd, 0, SEEK_SET));
+	while ((len = read(fd, t->bytes + size, TEXT_MAX - 1 - size)) > 0)
+		size += len;
+	must(!len && size < TEXT_MAX - 1);
+	t->bytes[size] = '\0';
 	t->n = 0;
 	for (at = t->bytes; *at; at = next) {
-		unsigned long kb;
-
 		next = strchr(at, '\n');
 		must(next);
 		*next++ = '\0';
@@ -126,21 +85,15 @@ static void text_read(struct text *t, int fd)
 		must(t->n < LINES_MAX);
 		line_init(&t->lines[t->n], &line);
 		t->lines[t->n].text = at;
-		t->lines[t->n].name = strcpy(name, line.name);
+		t->lines[t->n++].name = strcpy(name, line.name);
 		name += strlen(name) + 1;
-		t->n++;
 	}
-}
-
-static bool has_file(const struct line *line)
-{
-	/* Every file system has a device number, and it is not 0. */
-	return line->q.dev_major || line->q.dev_minor;
 }
 
 static bool matches(const struct line *line, uint64_t flags)
 {
-	if (flags & PROCMAP_QUERY_FILE_BACKED_VMA && !has_file(line))
+	/* Every file system has a device number, and it is not 0. */
+	if (flags & PROCMAP_QUERY_FILE_BACKED_VMA && !line->q.dev_major && !line->q.dev_minor)
 		return false;
 	return !(flags & PERMISSIONS & ~line->q.vma_flags);
 }
@@ -148,22 +101,6 @@ static bool matches(const struct line *line, uint64_t flags)
 /*
  * Processes to look at
  */
-
-static char *map(size_t size, int prot, int flags, int fd, off_t offset)
-{
-	char *p = mmap(NULL, size, prot, flags, fd, offset);
-
-	must(p != MAP_FAILED);
-	return p;
-}
-
-static int make_memfd(const char *name)
-{
-	int fd = syscall(__NR_memfd_create, name, 0);
-
-	must(fd >= 0);
-	return fd;
-}
 
 /* Says what the kernel has not, so that nobody thinks that it was tried. */
 static void not_tried(const char *what)
@@ -174,14 +111,20 @@ static void not_tried(const char *what)
 /* Every combination of permissions, private and shared, with and without file. */
 static void map_permissions(size_t page)
 {
-	int fd = make_memfd("permissions");
-	int prot;
+	int fd = make_memfd("permissions"), ro, prot;
+	char path[64];
 
+	/* Mapped shared, it can never become writable: "s" all the same. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ro = open(path, O_RDONLY);
+	must(ro >= 0);
 	for (prot = 0; prot <= (PROT_READ | PROT_WRITE | PROT_EXEC); prot++) {
-		map(page, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		map(page, prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		map(page, prot, MAP_PRIVATE, fd, page);
-		map(page, prot, MAP_SHARED, fd, page);
+		map_anonymous(page, prot);
+		map_at(NULL, page, prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		map_at(NULL, page, prot, MAP_PRIVATE, fd, page);
+		map_at(NULL, page, prot, MAP_SHARED, fd, page);
+		if (!(prot & PROT_WRITE))
+			map_at(NULL, page, prot, MAP_SHARED, ro, page);
 	}
 }
 
@@ -204,7 +147,7 @@ static void map_files(size_t page)
 		int fd = open(files[i], O_RDONLY | O_CREAT | O_EXCL, 0600);
 
 		must(fd >= 0);
-		map(page, PROT_READ, MAP_SHARED, fd, i * page);
+		map_at(NULL, page, PROT_READ, MAP_SHARED, fd, i * page);
 		close(fd);
 		if (i < FILES_DELETED)
 			must(!unlink(files[i]));
@@ -214,10 +157,9 @@ static void map_files(size_t page)
 /* VMAs that were one: same file or memory, other permissions, a hole. */
 static void map_split(size_t page)
 {
-	char *file = map(5 * page, PROT_READ, MAP_PRIVATE,
-			 make_memfd("split"), 5ULL << 30);
-	char *anonymous = map(5 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	char *file = map_at(NULL, 5 * page, PROT_READ, MAP_PRIVATE,
+			    make_memfd("split"), 5ULL << 30);
+	char *anonymous = map_anonymous(5 * page, PROT_READ);
 	char *heap = sbrk(3 * page);
 
 	must(!mprotect(file + page, page, PROT_NONE));
@@ -225,41 +167,29 @@ static void map_split(size_t page)
 	must(!madvise(anonymous + page, page, MADV_DONTFORK));
 	must(!munmap(anonymous + 3 * page, page));
 	must(heap != (void *)-1);
-	heap += -(uintptr_t)heap & (page - 1);
+	heap += -to_u64(heap) & (page - 1);
 	must(!mprotect(heap + page, page, PROT_READ));
 }
 
 static void map_named(size_t page)
 {
-	static const char * const names[] = { "one", "another" };
-	char *p = map(3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t i;
+	char *p = map_anonymous(3 * page, PROT_READ);
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME,
-			  (uintptr_t)p + i * page, page, names[i])) {
-			not_tried("named anonymous memory");
-			return;
-		}
-	}
+	if (!set_vma_name(p, page, "one") || !set_vma_name(p + page, page, "another name"))
+		not_tried("named anonymous memory");
 }
 
 static void map_sysv(size_t page)
 {
 	int id = shmget(IPC_PRIVATE, page, IPC_CREAT | 0600);
 
-	if (id < 0) {
+	if (id < 0)
 		not_tried("SysV shared memory");
-		return;
-	}
-	must(shmat(id, NULL, 0) != (void *)-1);
-	must(!shmctl(id, IPC_RMID, NULL));
+	else
+		must(shmat(id, NULL, 0) != (void *)-1 && !shmctl(id, IPC_RMID, NULL));
 }
 
-/*
- * Huge pages of a memfd, of which the second has other permissions. They are not
- * touched, so that there need not be any.
- */
+/* Two huge pages, of which none need be there: they are not touched. */
 static void map_hugetlb(void)
 {
 	int fd = syscall(__NR_memfd_create, "huge", MFD_HUGETLB);
@@ -271,64 +201,38 @@ static void map_hugetlb(void)
 		return;
 	}
 	must(!fstat(fd, &st));
-	map(st.st_blksize, PROT_READ, flags, fd, 0);
-	map(st.st_blksize, PROT_NONE, flags, fd, st.st_blksize);
-	close(fd);
+	map_at(NULL, st.st_blksize, PROT_READ, flags, fd, 0);
+	map_at(NULL, st.st_blksize, PROT_NONE, flags, fd, st.st_blksize);
 }
 
-/* Mappings of the kernel's own files, which have no path. */
-static void map_aio(void)
+static void map_every_kind(void)
 {
-	aio_context_t context = 0;
+	const size_t page = page_size();
 
-	if (syscall(__NR_io_setup, 1, &context))
-		not_tried("asynchronous I/O");
-}
-
-static void map_device(size_t page)
-{
-	int fd = open("/dev/zero", O_RDWR);
-
-	if (fd < 0) {
-		not_tried("/dev/zero");
-		return;
-	}
-	map(page, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-}
-
-static void map_every_kind(size_t page)
-{
 	map_permissions(page);
 	map_files(page);
 	map_split(page);
 	map_named(page);
 	map_sysv(page);
 	map_hugetlb();
-	map_aio();
-	map_device(page);
-	map(page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
-	    MAP_GROWSDOWN, -1, 0);
 }
 
 /*
  * A VMA a page, with permissions that differ from page to page, now and then
  * with a file or with a hole behind it.
  */
-static void map_many(size_t page)
+static void map_many(void)
 {
-	const size_t max = vmas_allowed();
-	const size_t n = max > MANY + 200 ? MANY : max - 200;
-	char *at = map(n * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t page = page_size();
+	char *at = map_anonymous(MANY * page, PROT_NONE);
 	int fd = make_memfd("many");
 	size_t i;
 
-	for (i = 0; i < n; i++, at += page) {
+	for (i = 0; i < MANY; i++, at += page) {
 		const int prot = i * 3 % 8;
 
 		if (i % 10 == 9)
-			must(mmap(at, page, prot, MAP_SHARED | MAP_FIXED, fd,
-				  i * page) == at);
+			map_at(at, page, prot, MAP_SHARED, fd, i * page);
 		else if (i % 97 == 0)
 			must(!munmap(at, page));
 		else
@@ -336,13 +240,21 @@ static void map_many(size_t page)
 	}
 }
 
-/* Who is looked at. */
-struct target {
-	pid_t pid;		/* 0 for this process */
-	int fd;			/* its maps */
-	struct text text;
-	char *name;		/* PATH_MAX bytes for the name in an answer */
-};
+/* Up front, so that reading a text does not change it. */
+static void target_init(struct target *t)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+
+	t->fd = maps_open(t->pid);
+	must(t->fd >= 0);
+	t->bytes = map_anonymous(TEXT_MAX, prot);
+	t->names = map_anonymous(TEXT_MAX, prot);
+	t->lines = (void *)map_anonymous(LINES_MAX * sizeof(*t->lines), prot);
+	t->name = map_anonymous(PATH_MAX, prot);
+	/* Twice: the first may make the stack larger, and be wrong of "self". */
+	read_text(t, t->fd);
+	read_text(t, t->fd);
+}
 
 FIXTURE(walk) {
 	char dir[64];
@@ -350,71 +262,13 @@ FIXTURE(walk) {
 };
 
 FIXTURE_VARIANT(walk) {
-	void (*map)(size_t page);	/* in a child, NULL for this process */
+	void (*map)(void);	/* in a child, NULL for this process */
 	size_t lines_min;
 };
 
-FIXTURE_VARIANT_ADD(walk, self) {
-	.map = NULL,
-	.lines_min = 5,
-};
-
-FIXTURE_VARIANT_ADD(walk, every_kind) {
-	.map = map_every_kind,
-	.lines_min = 50,
-};
-
-FIXTURE_VARIANT_ADD(walk, many) {
-	.map = map_many,
-	.lines_min = 1000,
-};
-
-/* Starts a process that maps things and stops. */
-static pid_t start_child(void (*map_things)(size_t page))
-{
-	pid_t pid = fork();
-	int status;
-
-	must(pid >= 0);
-	if (!pid) {
-		/* Stopped processes do not notice that a test was killed. */
-		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
-		map_things(sysconf(_SC_PAGESIZE));
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	must(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
-	return pid;
-}
-
-static int open_smaps(pid_t pid)
-{
-	char path[64] = "/proc/self/smaps";
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
-	return open(path, O_RDONLY);
-}
-
-static void end_child(pid_t pid)
-{
-	if (!pid)
-		return;
-	must(!kill(pid, SIGKILL));
-	must(waitpid(pid, NULL, 0) == pid);
-}
-
-/* Opens the maps of the target's process, and reads them. */
-static void target_init(struct target *t)
-{
-	t->fd = maps_open(t->pid);
-	must(t->fd >= 0);
-	t->name = allocate(PATH_MAX);
-	text_allocate(&t->text);
-	/* Twice: the first may make the stack larger, and be wrong of "self". */
-	text_read(&t->text, t->fd);
-	text_read(&t->text, t->fd);
-}
+FIXTURE_VARIANT_ADD(walk, self) { .lines_min = 5 };
+FIXTURE_VARIANT_ADD(walk, every_kind) { .map = map_every_kind, .lines_min = 60 };
+FIXTURE_VARIANT_ADD(walk, many) { .map = map_many, .lines_min = 1000 };
 
 FIXTURE_SETUP(walk)
 {
@@ -423,7 +277,7 @@ FIXTURE_SETUP(walk)
 	if (variant->map)
 		self->target.pid = start_child(variant->map);
 	target_init(&self->target);
-	ASSERT_LE(variant->lines_min, self->target.text.n)
+	ASSERT_LE(variant->lines_min, self->target.n)
 		TH_LOG("too little to compare with");
 }
 
@@ -431,44 +285,34 @@ FIXTURE_TEARDOWN(walk)
 {
 	size_t i;
 
-	end_child(self->target.pid);
+	if (self->target.pid)
+		end_child(self->target.pid);
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		must(!unlink(files[i]) || errno == ENOENT);
 	must(!rmdir(self->dir));
 }
 
-static void expect_same(struct __test_metadata *_metadata,
-			const struct line *line, const char *field,
-			uint64_t in_text, uint64_t answered)
-{
-	ASSERT_EQ(in_text, answered)
-		TH_LOG("%s, should be %#jx, is %#jx: %s", field,
-		       (uintmax_t)in_text, (uintmax_t)answered, line->text);
-}
-
-static void expect_same_numbers(struct __test_metadata *_metadata,
-				const struct line *line,
-				const struct procmap_query *q)
+static void expect_numbers(struct __test_metadata *_metadata,
+			   const struct line *line, const struct procmap_query *q)
 {
 	const struct procmap_query *l = &line->q;
+#define FIELD(name)	{ #name, l->name, q->name }
 	const struct {
 		const char *name;
 		uint64_t in_text, answered;
 	} fields[] = {
-		{ "vma_start", l->vma_start, q->vma_start },
-		{ "vma_end", l->vma_end, q->vma_end },
-		{ "vma_flags", l->vma_flags, q->vma_flags },
-		{ "vma_offset", l->vma_offset, q->vma_offset },
-		{ "inode", l->inode, q->inode },
-		{ "dev_major", l->dev_major, q->dev_major },
-		{ "dev_minor", l->dev_minor, q->dev_minor },
-		{ "vma_name_size", l->vma_name_size, q->vma_name_size },
+		FIELD(vma_start), FIELD(vma_end), FIELD(vma_flags),
+		FIELD(vma_offset), FIELD(inode), FIELD(dev_major),
+		FIELD(dev_minor), FIELD(vma_name_size),
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(fields); i++)
-		expect_same(_metadata, line, fields[i].name, fields[i].in_text,
-			    fields[i].answered);
+	for (i = 0; i < ARRAY_SIZE(fields); i++) {
+		ASSERT_EQ(fields[i].in_text, fields[i].answered)
+			TH_LOG("%s, should be %#jx, is %#jx: %s", fields[i].name,
+			       (uintmax_t)fields[i].in_text,
+			       (uintmax_t)fields[i].answered, line->text);
+	}
 }
 
 /* Asks for numbers and name, and compares the answer with the line. */
@@ -481,203 +325,175 @@ static void expect_line(struct __test_metadata *_metadata,
 		.query_flags = flags,
 		.query_addr = addr,
 		.vma_name_size = PATH_MAX,
-		.vma_name_addr = (uintptr_t)t->name,
+		.vma_name_addr = to_u64(t->name),
 	};
-	int err;
 
 	/* Not a string, unless the answer makes it one. */
 	memset(t->name, 'x', PATH_MAX);
-	err = query(t->fd, &q);
-	ASSERT_EQ(0, err)
+	ASSERT_EQ(0, query(t->fd, &q))
 		TH_LOG("no answer at %#jx with flags %#jx: %s", (uintmax_t)addr,
 		       (uintmax_t)flags, line->text);
-	expect_same_numbers(_metadata, line, &q);
+	expect_numbers(_metadata, line, &q);
 	ASSERT_EQ(0, memcmp(line->name, t->name, q.vma_name_size))
-		TH_LOG("name, is '%.*s': %s", (int)q.vma_name_size, t->name,
-		       line->text);
+		TH_LOG("name, is '%.*s': %s", (int)q.vma_name_size, t->name, line->text);
 }
 
-static void expect_none(struct __test_metadata *_metadata, int fd,
-			uint64_t addr, uint64_t flags, const char *what)
+static void expect_none(struct __test_metadata *_metadata,
+			const struct target *t, uint64_t addr, uint64_t flags,
+			const char *what)
 {
 	struct procmap_query q;
 
-	ASSERT_EQ(ENOENT, query_at(fd, addr, flags, &q))
-		TH_LOG("at %#jx with flags %#jx, %s", (uintmax_t)addr,
-		       (uintmax_t)flags, what);
+	ASSERT_EQ(ENOENT, query_at(t->fd, addr, flags, &q))
+		TH_LOG("at %#jx with flags %#jx, %s", (uintmax_t)addr, (uintmax_t)flags, what);
 }
 
 /* Walks from 0 to the end, and expects the lines that pass the filter. */
 static void expect_walk(struct __test_metadata *_metadata,
 			const struct target *t, uint64_t filter)
 {
-	const uint64_t flags = filter | PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
+	const struct line *line;
 	uint64_t addr = 0;
-	size_t i;
 
-	for (i = 0; i < t->text.n; i++) {
-		const struct line *line = &t->text.lines[i];
-
+	for (line = t->lines; line < t->lines + t->n; line++) {
 		if (!matches(line, filter))
 			continue;
-		expect_line(_metadata, t, line, addr, flags);
+		expect_line(_metadata, t, line, addr, filter | NEXT);
 		addr = line->q.vma_end;
 	}
-	expect_none(_metadata, t->fd, addr, flags, "the walk should end");
+	expect_none(_metadata, t, addr, filter | NEXT, "the walk should end");
 }
 
-TEST_F_TIMEOUT(walk, every_line, TIMEOUT)
+TEST_F(walk, every_filter)
 {
-	expect_walk(_metadata, &self->target, 0);
-}
-
-TEST_F_TIMEOUT(walk, every_filter, TIMEOUT)
-{
-	const struct target *t = &self->target;
 	uint64_t filter;
 
-	for (filter = 1; filter <= ALL_FLAGS; filter++)
-		if (!(filter & PROCMAP_QUERY_COVERING_OR_NEXT_VMA))
-			expect_walk(_metadata, t, filter);
+	for (filter = 0; filter <= ALL_FLAGS; filter++)
+		if (!(filter & NEXT))
+			expect_walk(_metadata, &self->target, filter);
 }
 
-/* Asks without COVERING_OR_NEXT inside of each line. */
-TEST_F_TIMEOUT(walk, every_point, TIMEOUT)
+/* From its first byte to its last each line covers, and the gap before it does not. */
+TEST_F(walk, every_line_and_gap)
 {
 	const struct target *t = &self->target;
-	size_t i;
+	const struct line *line;
+	uint64_t gap = 0;
 
-	for (i = 0; i < t->text.n; i++) {
-		const struct line *line = &t->text.lines[i];
-		const uint64_t start = line->q.vma_start;
-		const uint64_t end = line->q.vma_end;
+	for (line = t->lines; line < t->lines + t->n; line++) {
+		const uint64_t start = line->q.vma_start, end = line->q.vma_end;
 
+		if (gap < start) {
+			expect_none(_metadata, t, gap, 0, line->text);
+			expect_none(_metadata, t, start - 1, 0, line->text);
+			expect_line(_metadata, t, line, gap, NEXT);
+			expect_line(_metadata, t, line, start - 1, NEXT);
+		}
 		expect_line(_metadata, t, line, start, 0);
 		expect_line(_metadata, t, line, start + (end - start) / 2, 0);
 		expect_line(_metadata, t, line, end - 1, 0);
+		gap = end;
 	}
 }
 
 /*
- * The same with filters: only the line there may be answered, or nothing. Of
- * many lines each has some of the filters, and all together have all.
+ * Without COVERING_OR_NEXT, only the line there may be answered, if it passes the
+ * filter. Of many lines each has some of the filters, and all together have all.
  */
-TEST_F_TIMEOUT(walk, every_point_with_every_filter, TIMEOUT)
+TEST_F(walk, every_line_with_every_filter)
 {
 	const struct target *t = &self->target;
-	const size_t step = t->text.n < 500 ? 1 : 13;
+	const size_t step = t->n < 500 ? 1 : 13;
+	const struct line *line;
 	uint64_t filter;
-	size_t i;
 
-	for (i = 0; i < t->text.n; i++) {
-		const struct line *line = &t->text.lines[i];
-		const uint64_t addr = line->q.vma_start;
-
-		for (filter = 1 + i % step; filter <= ALL_FLAGS;
-		     filter += step) {
-			if (filter & PROCMAP_QUERY_COVERING_OR_NEXT_VMA)
-				continue;
-			if (matches(line, filter))
-				expect_line(_metadata, t, line, addr, filter);
-			else
-				expect_none(_metadata, t->fd, addr, filter,
-					    line->text);
-		}
-	}
-}
-
-TEST_F_TIMEOUT(walk, every_gap, TIMEOUT)
-{
-	const struct target *t = &self->target;
-	const uint64_t next = PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
-	uint64_t gap = 0;
-	size_t i;
-
-	for (i = 0; i < t->text.n; i++) {
-		const struct line *line = &t->text.lines[i];
+	for (line = t->lines; line < t->lines + t->n; line++) {
 		const uint64_t start = line->q.vma_start;
 
-		if (gap < start) {
-			expect_none(_metadata, t->fd, gap, 0, line->text);
-			expect_none(_metadata, t->fd, start - 1, 0, line->text);
-			expect_line(_metadata, t, line, gap, next);
-			expect_line(_metadata, t, line, start - 1, next);
+		for (filter = 1 + (line - t->lines) % step; filter <= ALL_FLAGS;
+		     filter += step) {
+			if (filter & NEXT)
+				continue;
+			if (matches(line, filter))
+				expect_line(_metadata, t, line, start, filter);
+			else
+				expect_none(_metadata, t, start, filter, line->text);
 		}
-		gap = line->q.vma_end;
 	}
 }
 
-TEST_F_TIMEOUT(walk, every_page_size, TIMEOUT)
+TEST_F(walk, every_page_size)
 {
 	struct target *t = &self->target;
-	int smaps = open_smaps(t->pid);
-	size_t i;
+	const struct line *line;
+	struct procmap_query q;
+	char path[64] = "/proc/self/smaps";
+	int smaps;
 
+	if (t->pid)
+		snprintf(path, sizeof(path), "/proc/%d/smaps", t->pid);
+	smaps = open(path, O_RDONLY);
 	if (smaps < 0)
-		SKIP(return, "every_page_size: smaps: %s", strerror(errno));
-	text_read(&t->text, smaps);
-	ASSERT_LE(variant->lines_min, t->text.n);
-	for (i = 0; i < t->text.n; i++) {
-		const struct line *line = &t->text.lines[i];
-		struct procmap_query q;
-
+		SKIP(return, "smaps: %s", strerror(errno));
+	read_text(t, smaps);
+	for (line = t->lines; line < t->lines + t->n; line++) {
 		ASSERT_NE(0U, line->q.vma_page_size)
 			TH_LOG("no KernelPageSize in smaps: %s", line->text);
 		ASSERT_EQ(0, query_at(t->fd, line->q.vma_start, 0, &q))
 			TH_LOG("no answer: %s", line->text);
-		expect_same(_metadata, line, "vma_page_size",
-			    line->q.vma_page_size, q.vma_page_size);
+		EXPECT_EQ(line->q.vma_page_size, q.vma_page_size)
+			TH_LOG("%s", line->text);
 	}
 	close(smaps);
 }
 
-/* Elsewhere the major number of a device is mostly 0. */
-TEST(files_on_a_block_device)
+static void put_file(const char *path)
 {
-	const char *lacks = geteuid() ? "root" : mount_privately();
-	struct target t;
-	bool seen = false;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	must(fd >= 0);
+	close(fd);
+}
+
+static void map_overlay(void)
+{
+	static const char * const names[] = { "lower", "copied", "new" };
 	size_t i;
 
-	if (!lacks)
-		lacks = mount_ext4("/tmp");
-	if (lacks)
-		SKIP(return, "files_on_a_block_device: needs %s", lacks);
+	put_file("new");
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		int fd = open(names[i], i ? O_RDWR : O_RDONLY);
+
+		must(fd >= 0);
+		map_at(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+	}
+}
+
+/* Their VMAs have files of the layer below; both must name the overlay's. */
+TEST(files_on_an_overlay)
+{
+	struct target t;
+	size_t i, found = 0;
+
+	if (unshare(CLONE_NEWNS) || mount("n", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("t", "/tmp", "tmpfs", 0, NULL) ||
+	    mkdir("/tmp/l", 0755) || mkdir("/tmp/u", 0755) ||
+	    mkdir("/tmp/w", 0755) || chdir("/tmp"))
+		SKIP(return, "mounting file systems: %s", strerror(errno));
+	put_file("l/lower");
+	put_file("l/copied");
+	if (mount("o", "/tmp", "overlay", 0, "lowerdir=l,upperdir=u,workdir=w"))
+		SKIP(return, "overlayfs: %s", strerror(errno));
 	must(!chdir("/tmp"));
-	t.pid = start_child(map_files);
+	t.pid = start_child(map_overlay);
 	target_init(&t);
-	for (i = 0; i < t.text.n; i++)
-		if (!strncmp(t.text.lines[i].name, "/tmp/", 5))
-			seen |= t.text.lines[i].q.dev_major;
-	EXPECT_TRUE(seen)
-		TH_LOG("no file is on a block device");
+	for (i = 0; i < t.n; i++)
+		found += !strcmp(t.lines[i].name, "/tmp/lower") ||
+			 !strcmp(t.lines[i].name, "/tmp/copied") ||
+			 !strcmp(t.lines[i].name, "/tmp/new");
+	EXPECT_EQ(3U, found);
 	expect_walk(_metadata, &t, 0);
 	end_child(t.pid);
 }
 
-/* What the filters tell apart is there to be told apart. */
-TEST(every_combination_is_mapped)
-{
-	bool seen[PERMISSIONS + 1][2] = { { false, false } };
-	struct target t = { .pid = start_child(map_permissions) };
-	unsigned int flags;
-	size_t i;
-
-	target_init(&t);
-	for (i = 0; i < t.text.n; i++) {
-		const struct line *line = &t.text.lines[i];
-
-		seen[line->q.vma_flags][has_file(line)] = true;
-	}
-	for (flags = 0; flags <= PERMISSIONS; flags++) {
-		EXPECT_TRUE(seen[flags][1])
-			TH_LOG("no file with flags %#x", flags);
-		if (!(flags & PROCMAP_QUERY_VMA_SHARED))
-			EXPECT_TRUE(seen[flags][0])
-				TH_LOG("no anonymous memory with flags %#x",
-				       flags);
-	}
-	end_child(t.pid);
-}
-
-TEST_HARNESS_MAIN
+QUERY_TEST_MAIN

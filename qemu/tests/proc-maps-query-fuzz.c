@@ -387,20 +387,20 @@ static struct range draw_range(struct stream *s, unsigned int pages)
 	};
 }
 
-static bool map_at(struct range r, int prot, int flags, int fd, off_t offset)
+static bool map_range(struct range r, int prot, int flags, int fd, off_t offset)
 {
 	return mmap(r.addr, r.size, prot, flags | MAP_FIXED, fd,
 		    offset) != MAP_FAILED;
 }
 
-static bool map_anonymous(struct stream *s)
+static bool map_memory(struct stream *s)
 {
 	static const int kinds[] = {
 		MAP_PRIVATE, MAP_PRIVATE, MAP_SHARED,
 		MAP_PRIVATE | MAP_GROWSDOWN, MAP_PRIVATE | MAP_NORESERVE,
 	};
 
-	return map_at(draw_range(s, 16), prots[below(s, ARRAY_SIZE(prots))],
+	return map_range(draw_range(s, 16), prots[below(s, ARRAY_SIZE(prots))],
 		      kinds[below(s, ARRAY_SIZE(kinds))] | MAP_ANONYMOUS, -1, 0);
 }
 
@@ -408,7 +408,7 @@ static bool map_file(struct stream *s)
 {
 	unsigned int i = below(s, FILES + 1);
 
-	return map_at(draw_range(s, 8), prots[below(s, ARRAY_SIZE(prots))],
+	return map_range(draw_range(s, 8), prots[below(s, ARRAY_SIZE(prots))],
 		      chance(s, 50) ? MAP_PRIVATE : MAP_SHARED,
 		      i < FILES ? files[i].fd : zero_fd, below(s, 20) * page);
 }
@@ -423,7 +423,7 @@ static bool map_huge(struct stream *s)
 		return false;
 	if (chance(s, 30))
 		return !munmap(r.addr, r.size);
-	return map_at(r, prots[below(s, ARRAY_SIZE(prots))],
+	return map_range(r, prots[below(s, ARRAY_SIZE(prots))],
 		      (chance(s, 50) ? MAP_PRIVATE : MAP_SHARED) |
 		      MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
 }
@@ -460,7 +460,7 @@ static bool protect_range(struct stream *s)
 static bool protect_comb(struct stream *s)
 {
 	struct range r = draw_range(s, 64);
-	bool done = map_at(r, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool done = map_range(r, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int prot = prots[below(s, ARRAY_SIZE(prots))];
 	size_t i;
 
@@ -504,7 +504,7 @@ static bool name_range(struct stream *s)
 static void operate(struct stream *s)
 {
 	static bool (* const operations[])(struct stream *) = {
-		map_anonymous, map_anonymous, map_file, map_file, map_file,
+		map_memory, map_memory, map_file, map_file, map_file,
 		map_huge, attach_segment, unmap_range, unmap_range,
 		protect_range, protect_range, protect_comb, move_range,
 		advise_range, name_range, name_range,
@@ -615,7 +615,7 @@ static void make_arena(void)
 		else if (kind == 'r')
 			prot = PROT_READ;
 		if (kind != '.')
-			must(map_at(r, prot, MAP_SHARED, fd,
+			must(map_range(r, prot, MAP_SHARED, fd,
 				    kind == 'b' ? size : i * page));
 	}
 	arena_now = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -1427,7 +1427,7 @@ static void obey_orders(int orders, int replies)
 	_exit(0);
 }
 
-static void start_child(struct stream *s)
+static void fork_child(struct stream *s)
 {
 	int orders[2], replies[2];
 	char path[64];
@@ -1697,7 +1697,7 @@ static void run_round(uint64_t seed)
 	round_seed = seed;
 	query_nr = 0;
 	make_files(&s);
-	start_child(&s);
+	fork_child(&s);
 	for (i = 0; i < phases; i++) {
 		storm(&s);
 		quiet_phase(&s);
@@ -1706,7 +1706,7 @@ static void run_round(uint64_t seed)
 	quiet_phase(&s);
 	forget_child();
 
-	start_child(&s);
+	fork_child(&s);
 	noisy_phase(&s);
 	forget_child();
 	clear_field();

@@ -14,11 +14,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include "../kselftest_harness.h"
 #include "proc-maps-query.h"
 
-/* Seconds, for machines that are emulated. */
-#define TIMEOUT		300
 
 /* Two users that nobody is. */
 #define USER		64001
@@ -155,8 +152,6 @@ static bool has_memfd(int maps, const void *addr, const char *name)
 
 static const char *missing(void)
 {
-	if (!query_supported())
-		return "this kernel has no PROCMAP_QUERY";
 	return geteuid() ? "must be root to be other users" : NULL;
 }
 
@@ -183,7 +178,7 @@ static void just_wait(int sock)
 	wait_for_ever();
 }
 
-TEST_F_TIMEOUT(access, users, TIMEOUT)
+TEST_F(access, users)
 {
 	struct child target;
 
@@ -216,7 +211,7 @@ static void be_not_dumpable(int sock)
 }
 
 /* A process that keeps its memory to itself, from its own user too. */
-TEST_F_TIMEOUT(access, not_dumpable, TIMEOUT)
+TEST_F(access, not_dumpable)
 {
 	struct child target;
 	int maps;
@@ -264,7 +259,7 @@ static char read_scope(void)
 }
 
 /* Yama restricts who may attach to a process, not who may read its maps. */
-TEST_F_TIMEOUT(access, ptrace_scope, TIMEOUT)
+TEST_F(access, ptrace_scope)
 {
 	char scope, was = read_scope();
 	struct child target;
@@ -355,7 +350,7 @@ static void be_agent(int sock)
 }
 
 /* Whoever is handed the descriptor may ask, without any right to open it. */
-TEST_F_TIMEOUT(access, passed_descriptor, TIMEOUT)
+TEST_F(access, passed_descriptor)
 {
 	struct child agent;
 
@@ -386,7 +381,7 @@ static void be_heir(int sock)
 	wait_for_ever();
 }
 
-TEST_F_TIMEOUT(access, inherited_descriptor, TIMEOUT)
+TEST_F(access, inherited_descriptor)
 {
 	struct child heir;
 
@@ -418,7 +413,7 @@ static bool is_kernel_thread(pid_t pid)
 }
 
 /* Some kernels say it at the open already, of the text as well. */
-TEST_F_TIMEOUT(access, kernel_thread, TIMEOUT)
+TEST_F(access, kernel_thread)
 {
 	int maps;
 
@@ -436,7 +431,7 @@ TEST_F_TIMEOUT(access, kernel_thread, TIMEOUT)
 	close(maps);
 }
 
-TEST_F_TIMEOUT(access, exited, TIMEOUT)
+TEST_F(access, exited)
 {
 	struct child target;
 	siginfo_t info;
@@ -495,7 +490,7 @@ static bool is_zombie(pid_t pid)
 }
 
 /* The first thread has ended, but the process and its address space live on. */
-TEST_F_TIMEOUT(access, exited_leader, TIMEOUT)
+TEST_F(access, exited_leader)
 {
 	struct child target;
 	int maps;
@@ -568,7 +563,7 @@ static bool has_program(int maps)
 }
 
 /* The descriptor stays with the address space that it was opened on. */
-TEST_F_TIMEOUT(access, executed, TIMEOUT)
+TEST_F(access, executed)
 {
 	struct child target;
 	int maps, new;
@@ -613,7 +608,7 @@ static void execute_after_vfork(int sock)
  * A child of vfork() has its parent's address space until it executes, and the
  * descriptor stays with that: with the parent.
  */
-TEST_F_TIMEOUT(access, vforked, TIMEOUT)
+TEST_F(access, vforked)
 {
 	struct child target;
 	int maps, new;
@@ -652,7 +647,7 @@ static int share_memory(void *sock)
 }
 
 /* A process that shares memory, and nothing else: its maps are ours. */
-TEST_F_TIMEOUT(access, shared_memory, TIMEOUT)
+TEST_F(access, shared_memory)
 {
 	const size_t stack_size = 65536;
 	int maps, socks[2], status;
@@ -722,7 +717,7 @@ static void *open_as_thread(void *arg)
 }
 
 /* Every thread has the maps of its process, and they outlive it. */
-TEST_F_TIMEOUT(access, threads, TIMEOUT)
+TEST_F(access, threads)
 {
 	struct threads_view view;
 	pthread_t thread;
@@ -742,7 +737,7 @@ TEST_F_TIMEOUT(access, threads, TIMEOUT)
 }
 
 /* Queries between the reads of a text, and at any position of the file. */
-TEST_F_TIMEOUT(access, file_position, TIMEOUT)
+TEST_F(access, file_position)
 {
 	static char text[1 << 16], again[1 << 16];
 	const off_t positions[] = { 0, 1, 100, 5000, 1 << 30 };
@@ -813,7 +808,7 @@ static void *ask_about_own(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(access, shared_descriptor, TIMEOUT)
+TEST_F(access, shared_descriptor)
 {
 	struct asker askers[ASKERS];
 	unsigned int i;
@@ -832,7 +827,7 @@ TEST_F_TIMEOUT(access, shared_descriptor, TIMEOUT)
 	}
 }
 
-TEST_F_TIMEOUT(access, open_modes, TIMEOUT)
+TEST_F(access, open_modes)
 {
 	int fd;
 
@@ -895,7 +890,7 @@ static void look_from_chroot(int sock)
 }
 
 /* Text and query name a file as whoever asks sees it. */
-TEST_F_TIMEOUT(access, other_root, TIMEOUT)
+TEST_F(access, other_root)
 {
 	struct child child;
 
@@ -907,4 +902,4 @@ TEST_F_TIMEOUT(access, other_root, TIMEOUT)
 	end(&child);
 }
 
-TEST_HARNESS_MAIN
+QUERY_TEST_MAIN

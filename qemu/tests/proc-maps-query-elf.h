@@ -10,12 +10,6 @@
 #include <sys/stat.h>
 #include "proc-maps-query.h"
 
-#ifndef ARRAY_SIZE	/* kselftest.h has it from 5.18 on */
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#endif
-
-#define BUILD_ID_MAX	20
-
 /* What the kernel must find; it may find more. */
 #define NOTES_MAX	65536	/* bytes of a segment up to the end of the ID */
 #define HEADERS_MAX	128	/* program headers */
@@ -25,11 +19,6 @@
 #else
 #define NATIVE_ORDER	ELFDATA2MSB
 #endif
-
-static inline uint64_t align_up(uint64_t x, unsigned int to)
-{
-	return (x + to - 1) / to * to;
-}
 
 /*
  * An image is a file, written and read field by field, so that one code makes
@@ -145,15 +134,6 @@ static inline uint64_t get(const struct image *img, uint64_t at, enum field f)
 	return value;
 }
 
-struct note {
-	const char *owner;
-	uint32_t owner_size, type, size;
-	unsigned char fill;		/* first byte of the contents */
-};
-
-#define GNU_NOTE(type, ...)	{ "GNU", 4, type, __VA_ARGS__ }
-#define BUILD_ID(...)		GNU_NOTE(NT_GNU_BUILD_ID, __VA_ARGS__)
-
 struct segment {
 	struct note note[6];
 	uint32_t empty;			/* notes without anything before them */
@@ -188,7 +168,7 @@ static inline void fill_bytes(unsigned char *bytes, unsigned char fill,
 }
 
 /* Returns the end of the note without padding. */
-static inline uint64_t put_note(const struct image *img, uint64_t at,
+static inline uint64_t write_note(const struct image *img, uint64_t at,
 				const struct note *n, unsigned int align)
 {
 	uint64_t desc = at + align_up(NOTE_SIZE + n->owner_size, align);
@@ -205,7 +185,7 @@ static inline uint64_t put_note(const struct image *img, uint64_t at,
 }
 
 /* Returns the end of the last note without padding. */
-static inline uint64_t put_notes(const struct image *img,
+static inline uint64_t write_notes(const struct image *img,
 				 const struct segment *seg, uint64_t at)
 {
 	unsigned int align = seg->align == 8 ? 8 : 4;
@@ -216,7 +196,7 @@ static inline uint64_t put_notes(const struct image *img,
 	end += seg->empty * NOTE_SIZE;
 	for (n = seg->note; n->owner; n++) {
 		at = start + align_up(end - start, align);
-		end = put_note(img, at, n, align);
+		end = write_note(img, at, n, align);
 	}
 	return end;
 }
@@ -275,7 +255,7 @@ static inline void put_shape(const struct image *img, const struct shape *s)
 		uint64_t align = seg->align ?: 4;
 
 		at = seg->offset ?: align_up(at, 8);
-		end = put_notes(img, seg, at);
+		end = write_notes(img, seg, at);
 		put_phdr(img, header, seg->type ?: PT_NOTE, at,
 			 end - at - seg->cut + seg->slack,
 			 align == 1 ? 0 : align);

@@ -17,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include "../kselftest_harness.h"
 #include "proc-maps-query-elf.h"
 #include "proc-maps-query-mount.h"
 
@@ -46,8 +45,6 @@
 /* kmemleak does not suspect what is younger. */
 #define LEAK_AGE	6	/* seconds */
 
-/* Seconds for emulated machines with kernels that check everything. */
-#define TIMEOUT		900
 
 /* What is asked, and the failures that it must have met at the least. */
 struct kind {
@@ -505,8 +502,6 @@ static const char *set_up(void)
 {
 	const char *lacks;
 
-	if (!query_supported())
-		return "this kernel has no PROCMAP_QUERY";
 	if (geteuid())
 		return "must be root to mount file systems and inject failures";
 	if (access("/proc/self/fail-nth", F_OK))
@@ -571,7 +566,7 @@ FIXTURE_TEARDOWN(fault)
 }
 
 /* Errors are clean, and what was held is let go of, see FIXTURE_TEARDOWN(). */
-TEST_F_TIMEOUT(fault, each, TIMEOUT)
+TEST_F(fault, each)
 {
 	struct counts c;
 
@@ -609,7 +604,7 @@ FIXTURE_TEARDOWN(no_pages)
 	EXPECT_EQ(0, umount2(FILES, 0));
 }
 
-TEST_F_TIMEOUT(no_pages, build_id, TIMEOUT)
+TEST_F(no_pages, build_id)
 {
 	const struct kind *kind = &kinds[BUILD_ID_ONLY];
 	struct counts c = {};
@@ -695,7 +690,7 @@ FIXTURE_TEARDOWN(leak)
 	restore_settings();
 }
 
-TEST_F_TIMEOUT(leak, none, TIMEOUT)
+TEST_F(leak, none)
 {
 	struct target target;
 	struct counts c;
@@ -722,4 +717,4 @@ TEST_F_TIMEOUT(leak, none, TIMEOUT)
 	EXPECT_EQ(0, print_leaks());
 }
 
-TEST_HARNESS_MAIN
+QUERY_TEST_MAIN

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A PROCMAP_QUERY with a filter may have to skip very many VMAs. Two must not be
+ * hurt by that: the caller, whom a process that changes its mappings all the time
+ * must not hold up; and that process, which must not be held up by a search.
+ *
+ * Times are compared with each other only, as sums or medians of runs that
+ * alternate, since machines differ and others use them too.
+ */
+#define _FILE_OFFSET_BITS 64
+#include <poll.h>
+#include <pthread.h>
+#include "proc-maps-query.h"
+
+/* VMAs to skip: half of vm.max_map_count. The writers change those at the end. */
+#define VMAS		30000
+
+/* Filters: only the VMA behind these matches the first, and none the second. */
+#define THE_LAST	(PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
+			 PROCMAP_QUERY_VMA_WRITABLE |		\
+			 PROCMAP_QUERY_VMA_EXECUTABLE)
+#define NOTHING		(THE_LAST | PROCMAP_QUERY_VMA_SHARED)
+
+#define MS		1000000ULL
+#define FOR_EVER	(3600000 * MS)
+
+/* What the processes tell each other, in shared memory. */
+static volatile struct {
+	unsigned int wanted, writers;	/* threads of the target that change VMAs */
+	uint64_t last;			/* address of the VMA that matches */
+	bool map;			/* the target is to map and unmap a page */
+	unsigned long rounds;		/* how often it has done so, */
+	uint64_t ns, worst;		/* how long that took, and the longest */
+
+	bool begun;			/* what a helper does now, and since when */
+	uint64_t since;
+	uint64_t text, search;		/* nanoseconds that it has spent so */
+} *shared;
+
+/*
+ * The target: a process with many VMAs
+ */
+
+static void *change_for_ever(void *at)
+{
+	for (;;) {
+		must(!mprotect(at, page_size(), PROT_WRITE));
+		must(!mprotect(at, page_size(), PROT_NONE));
+	}
+	return NULL;
+}
+
+static void map_once(void)
+{
+	uint64_t start = now_ns(), took;
+
+	must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
+	took = now_ns() - start;
+	shared->ns += took;
+	shared->rounds++;
+	if (took > shared->worst)
+		shared->worst = took;
+}
+
+static void be_target(void)
+{
+	const size_t page = page_size();
+	char *addr = map_anonymous((VMAS + 1) * page, PROT_NONE);
+	pthread_t thread;
+	size_t i;
+
+	for (i = 0; i < VMAS; i += 2)
+		must(!mprotect(addr + i * page, page, PROT_READ));
+	must(!mprotect(addr + i * page, page, PROT_READ | PROT_WRITE | PROT_EXEC));
+	shared->last = to_u64(addr + i * page);
+	for (;;) {
+		for (; shared->writers < shared->wanted; shared->writers++)
+			must(!pthread_create(&thread, NULL, change_for_ever, addr +
+					     (VMAS - 1 - 2 * shared->writers) * page));
+		if (shared->map)
+			map_once();
+		else
+			usleep(1000);
+	}
+}
+
+FIXTURE(search) {
+	pid_t target;
+	int maps;
+};
+
+FIXTURE_SETUP(search)
+{
+	shared = (void *)map_at(NULL, page_size(), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	self->target = fork();
+	must(self->target >= 0);
+	if (!self->target) {
+		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+		be_target();
+	}
+	while (!shared->last)
+		must(!waitpid(self->target, NULL, WNOHANG) && !usleep(1000));
+	self->maps = maps_open(self->target);
+	must(self->maps >= 0);
+}
+
+FIXTURE_TEARDOWN(search)
+{
+	end_child(self->target);
+}
+
+static void start_writers(unsigned int writers)
+{
+	shared->wanted = writers;
+	while (shared->writers < writers)
+		usleep(1000);
+}
+
+/*
+ * A helper: a process that asks about the target, and may be killed
+ */
+
+struct helper {
+	pid_t pid;
+	int ended;		/* a pipe that closes as it ends */
+};
+
+static struct helper start_helper(void (*work)(int maps), int maps)
+{
+	struct helper h;
+	int ends[2];
+
+	shared->begun = false;
+	must(!pipe(ends));
+	h.pid = fork();
+	must(h.pid >= 0);
+	if (!h.pid) {
+		must(!prctl(PR_SET_PDEATHSIG, SIGKILL));
+		work(maps);
+		_exit(0);
+	}
+	close(ends[1]);
+	h.ended = ends[0];
+	while (!shared->begun)
+		usleep(100);
+	return h;
+}
+
+/* Returns whether it has ended within so many nanoseconds. */
+static bool helper_ends(const struct helper *h, uint64_t ns)
+{
+	struct pollfd end = { .fd = h->ended, .events = POLLIN };
+
+	return poll(&end, 1, ns / MS) == 1;
+}
+
+static void end_helper(const struct helper *h)
+{
+	kill(h->pid, SIGKILL);
+	must(waitpid(h->pid, NULL, 0) == h->pid);
+	close(h->ended);
+}
+
+static void begin(void)
+{
+	shared->since = now_ns();
+	shared->begun = true;
+}
+
+static void search(int maps)
+{
+	struct procmap_query q;
+
+	begin();
+	must(query_at(maps, 0, NOTHING, &q) == ENOENT);
+	shared->search += now_ns() - shared->since;
+	shared->since = 0;
+}
+
+static void search_for_ever(int maps)
+{
+	for (;;)
+		search(maps);
+}
+
+/* As busy as who searches, but without any lock. */
+static void ask_wrong_for_ever(int maps)
+{
+	struct procmap_query q;
+
+	begin();
+	for (;;)
+		must(query_at(maps, 0, ~0ULL, &q) == EINVAL);
+}
+
+static void read_text(int maps)
+{
+	static char text[65536];
+	uint64_t start = now_ns();
+	ssize_t len;
+
+	must(!lseek(maps, 0, SEEK_SET));
+	do
+		len = read(maps, text, sizeof(text));
+	while (len > 0);
+	must(!len);
+	shared->text += now_ns() - start;
+}
+
+/* Alternates, for long enough that it does not matter who gets the CPU first. */
+static void read_and_search(int maps)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 || (i < 100 && shared->text < 500 * MS); i++) {
+		read_text(maps);
+		search(maps);
+	}
+}
+
+/* Reading the whole text is what a caller did before there was the ioctl. */
+TEST_F(search, is_no_slower_than_the_text)
+{
+	static const unsigned int writers[] = { 0, 4, 8, 32, 128 };
+	uint64_t since, searching;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(writers); i++) {
+		struct helper h;
+
+		start_writers(writers[i]);
+		shared->text = 0;
+		shared->search = 0;
+		h = start_helper(read_and_search, self->maps);
+		do {
+			since = shared->since;
+			searching = shared->search + (since ? now_ns() - since : 0);
+		} while (!helper_ends(&h, 10 * MS) && searching < 4 * shared->text + 100 * MS);
+		end_helper(&h);
+		TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers[i],
+		       (double)searching / shared->text,
+		       (uintmax_t)(shared->text / MS));
+		ASSERT_LE(searching, shared->text);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+#define RUNS	9
+
+/* Returns the median of the nanoseconds that a signal after @ns takes to end it. */
+static uint64_t time_kills(void (*work)(int maps), int maps, uint64_t ns)
+{
+	uint64_t took[RUNS];
+	unsigned int i;
+
+	for (i = 0; i < RUNS; i++) {
+		struct helper h = start_helper(work, maps);
+
+		usleep(ns / 1000);
+		took[i] = now_ns();
+		kill(h.pid, SIGKILL);
+		helper_ends(&h, FOR_EVER);
+		took[i] = now_ns() - took[i];
+		end_helper(&h);
+	}
+	qsort(took, RUNS, sizeof(*took), compare);
+	return took[RUNS / 2];
+}
+
+/* Soon after the search has begun: most of it would be left. */
+TEST_F(search, ends_with_a_fatal_signal)
+{
+	static const unsigned int writers[] = { 0, 4 };
+	uint64_t took[RUNS], idle, killed, whole;
+	unsigned int i, j;
+	bool late = false;
+
+	for (i = 0; i < ARRAY_SIZE(writers); i++) {
+		start_writers(writers[i]);
+		for (j = 0; j < RUNS; j++) {
+			shared->search = 0;
+			search(self->maps);
+			took[j] = shared->search;
+		}
+		qsort(took, RUNS, sizeof(*took), compare);
+		whole = took[RUNS / 2];
+		idle = time_kills(ask_wrong_for_ever, self->maps, whole / 8);
+		killed = time_kills(search_for_ever, self->maps, whole / 8);
+		TH_LOG("%u writers: a search takes %ju us, ends after %ju us, and who does not search after %ju us",
+		       writers[i], (uintmax_t)(whole / 1000),
+		       (uintmax_t)(killed / 1000), (uintmax_t)(idle / 1000));
+		late |= killed > idle + whole / 2;
+	}
+	if (late)
+		XFAIL(return, "a search goes on after a fatal signal");
+}
+
+/* Where a search has let the writers in, it must go on and neither skip nor repeat. */
+TEST_F(search, finds_what_is_behind)
+{
+	struct procmap_query q;
+	unsigned int i;
+
+	start_writers(4);
+	for (i = 0; i < 1000; i++) {
+		const uint64_t from = shared->last - i * page_size();
+
+		ASSERT_EQ(0, query_at(self->maps, from, THE_LAST, &q));
+		ASSERT_EQ(shared->last, q.vma_start);
+	}
+}
+
+/*
+ * While somebody searches without end, to map and unmap a page takes at most three
+ * times as long as while somebody does something else.
+ */
+TEST_F(search, lets_writers_in)
+{
+	uint64_t ns[2] = { 0, 0 }, worst[2] = { 0, 0 }, mean[2], whole;
+	unsigned long rounds[2] = { 0, 0 };
+	unsigned int i;
+
+	search(self->maps);
+	whole = shared->search;
+	shared->map = true;
+	for (i = 0; i < 12; i++) {
+		const bool busy = i % 2;
+		struct helper h = start_helper(busy ? search_for_ever :
+					       ask_wrong_for_ever, self->maps);
+
+		helper_ends(&h, 10 * MS);
+		ns[busy] -= shared->ns;
+		rounds[busy] -= shared->rounds;
+		shared->worst = 0;
+		helper_ends(&h, 300 * MS);
+		ns[busy] += shared->ns;
+		rounds[busy] += shared->rounds;
+		if (shared->worst > worst[busy])
+			worst[busy] = shared->worst;
+		end_helper(&h);
+	}
+	for (i = 0; i < 2; i++) {
+		mean[i] = ns[i] / (rounds[i] ?: 1);
+		TH_LOG("%s: mean %ju us, worst %ju us", i ? "beside searches" : "undisturbed",
+		       (uintmax_t)(mean[i] / 1000), (uintmax_t)(worst[i] / 1000));
+	}
+	if (mean[1] > whole / 2)
+		XFAIL(return, "a lock is held for the whole of a search");
+	EXPECT_LE(mean[1], 3 * mean[0]);
+}
+
+QUERY_TEST_MAIN
