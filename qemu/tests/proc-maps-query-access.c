@@ -16,7 +16,6 @@
 #include <sys/syscall.h>
 #include "proc-maps-query.h"
 
-
 /* Two users that nobody is. */
 #define USER		64001
 #define OTHER_USER	64002

@@ -349,7 +349,7 @@ static void run(const struct scene *scene)
 
 /* Maps the pages of the file from page @offset on to page @at of the region. */
 static void map_pages(uint64_t at, unsigned int pages, uint64_t flags,
-		   uint64_t offset, const struct file *file)
+		      uint64_t offset, const struct file *file)
 {
 	int prot = (flags & PROCMAP_QUERY_VMA_READABLE ? PROT_READ : 0) |
 		   (flags & PROCMAP_QUERY_VMA_WRITABLE ? PROT_WRITE : 0) |
@@ -511,8 +511,8 @@ static unsigned int version_pages(unsigned int slot, unsigned int version)
 static void map_slot(unsigned int slot, unsigned int version)
 {
 	map_pages(slot * SLOT_PAGES, version_pages(slot, version),
-	       version_flags(version), version_offset(slot, version),
-	       &files[version % FILES]);
+		  version_flags(version), version_offset(slot, version),
+		  &files[version % FILES]);
 }
 
 static void prepare_slots(void)
@@ -578,8 +578,8 @@ static void prepare_blocks(void)
 	for (i = 0; i < BLOCKS; i++)
 		/* The next one is another file, so that they do not merge. */
 		map_pages(i * BLOCK_PAGES, BLOCK_PAGES,
-		       PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED,
-		       i * BLOCK_PAGES, &files[i % FILES]);
+			  PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_SHARED,
+			  i * BLOCK_PAGES, &files[i % FILES]);
 }
 
 static void protect_block(unsigned int block, unsigned int from,
@@ -691,7 +691,7 @@ static void change_place(uint32_t *seed)
 		/* No more than the first page, or some would be left over. */
 		move(to, place_pages[i], to, 1);
 		map_pages(from, 1, version_flags(version), version * PLACE_PAGES,
-		       &files[version % FILES]);
+			  &files[version % FILES]);
 		move(from, 1, to, pages);
 	} else {
 		move(to, place_pages[i], to, pages);
@@ -897,7 +897,7 @@ static const struct scene renames = {
 static void map_last(unsigned int version)
 {
 	map_pages(REGION_PAGES - 1, 1, SEARCH_FLAGS, version,
-	       &files[version % FILES]);
+		  &files[version % FILES]);
 }
 
 static void prepare_search(void)

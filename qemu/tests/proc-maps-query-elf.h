@@ -169,7 +169,7 @@ static inline void fill_bytes(unsigned char *bytes, unsigned char fill,
 
 /* Returns the end of the note without padding. */
 static inline uint64_t write_note(const struct image *img, uint64_t at,
-				const struct note *n, unsigned int align)
+				  const struct note *n, unsigned int align)
 {
 	uint64_t desc = at + align_up(NOTE_SIZE + n->owner_size, align);
 	unsigned char bytes[4096];
@@ -186,7 +186,7 @@ static inline uint64_t write_note(const struct image *img, uint64_t at,
 
 /* Returns the end of the last note without padding. */
 static inline uint64_t write_notes(const struct image *img,
-				 const struct segment *seg, uint64_t at)
+				   const struct segment *seg, uint64_t at)
 {
 	unsigned int align = seg->align == 8 ? 8 : 4;
 	uint64_t start = at, end = at;

@@ -401,7 +401,7 @@ static bool map_memory(struct stream *s)
 	};
 
 	return map_range(draw_range(s, 16), prots[below(s, ARRAY_SIZE(prots))],
-		      kinds[below(s, ARRAY_SIZE(kinds))] | MAP_ANONYMOUS, -1, 0);
+			 kinds[below(s, ARRAY_SIZE(kinds))] | MAP_ANONYMOUS, -1, 0);
 }
 
 static bool map_file(struct stream *s)
@@ -409,8 +409,8 @@ static bool map_file(struct stream *s)
 	unsigned int i = below(s, FILES + 1);
 
 	return map_range(draw_range(s, 8), prots[below(s, ARRAY_SIZE(prots))],
-		      chance(s, 50) ? MAP_PRIVATE : MAP_SHARED,
-		      i < FILES ? files[i].fd : zero_fd, below(s, 20) * page);
+			 chance(s, 50) ? MAP_PRIVATE : MAP_SHARED,
+			 i < FILES ? files[i].fd : zero_fd, below(s, 20) * page);
 }
 
 static bool map_huge(struct stream *s)
@@ -424,8 +424,8 @@ static bool map_huge(struct stream *s)
 	if (chance(s, 30))
 		return !munmap(r.addr, r.size);
 	return map_range(r, prots[below(s, ARRAY_SIZE(prots))],
-		      (chance(s, 50) ? MAP_PRIVATE : MAP_SHARED) |
-		      MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+			 (chance(s, 50) ? MAP_PRIVATE : MAP_SHARED) |
+			 MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
 }
 
 static bool attach_segment(struct stream *s)
@@ -616,7 +616,7 @@ static void make_arena(void)
 			prot = PROT_READ;
 		if (kind != '.')
 			must(map_range(r, prot, MAP_SHARED, fd,
-				    kind == 'b' ? size : i * page));
+				       kind == 'b' ? size : i * page));
 	}
 	arena_now = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	must(arena_now != MAP_FAILED);

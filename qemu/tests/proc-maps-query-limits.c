@@ -13,8 +13,6 @@
 #include "proc-maps-query.h"
 #include "proc-maps-query-mount.h"
 
-#define NEXT		PROCMAP_QUERY_COVERING_OR_NEXT_VMA
-
 FIXTURE(limits) {
 	int fd;		/* this process's maps */
 	size_t page;

@@ -16,21 +16,19 @@
 #define VMAS		30000
 
 /* Filters: only the VMA behind these matches the first, and none the second. */
-#define THE_LAST	(PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
-			 PROCMAP_QUERY_VMA_WRITABLE |		\
-			 PROCMAP_QUERY_VMA_EXECUTABLE)
+#define THE_LAST	(NEXT | PROCMAP_QUERY_VMA_WRITABLE | PROCMAP_QUERY_VMA_EXECUTABLE)
 #define NOTHING		(THE_LAST | PROCMAP_QUERY_VMA_SHARED)
 
 #define MS		1000000ULL
 #define FOR_EVER	(3600000 * MS)
 
 /* What the processes tell each other, in shared memory. */
-static volatile struct {
+static struct {
 	unsigned int wanted, writers;	/* threads of the target that change VMAs */
 	uint64_t last;			/* address of the VMA that matches */
 	bool map;			/* the target is to map and unmap a page */
 	unsigned long rounds;		/* how often it has done so, */
-	uint64_t ns, worst;		/* how long that took, and the longest */
+	uint64_t worst;			/* and the longest that it took */
 
 	bool begun;			/* what a helper does now, and since when */
 	uint64_t since;
@@ -56,7 +54,6 @@ static void map_once(void)
 
 	must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
 	took = now_ns() - start;
-	shared->ns += took;
 	shared->rounds++;
 	if (took > shared->worst)
 		shared->worst = took;
@@ -213,7 +210,9 @@ static void read_and_search(int maps)
 {
 	unsigned int i;
 
-	for (i = 0; i < 2 || (i < 100 && shared->text < 500 * MS); i++) {
+	for (i = 0; i < 100; i++) {
+		if (i && shared->text > (i < 6 ? 2000 : 500) * MS)
+			break;
 		read_text(maps);
 		search(maps);
 	}
@@ -241,7 +240,7 @@ TEST_F(search, is_no_slower_than_the_text)
 		TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers[i],
 		       (double)searching / shared->text,
 		       (uintmax_t)(shared->text / MS));
-		ASSERT_LE(searching, shared->text);
+		EXPECT_LE(searching, shared->text);
 	}
 }
 
@@ -293,7 +292,7 @@ TEST_F(search, ends_with_a_fatal_signal)
 		whole = took[RUNS / 2];
 		idle = time_kills(ask_wrong_for_ever, self->maps, whole / 8);
 		killed = time_kills(search_for_ever, self->maps, whole / 8);
-		TH_LOG("%u writers: a search takes %ju us, ends after %ju us, and who does not search after %ju us",
+		TH_LOG("%u writers: a search of %ju us ends after %ju us, other work after %ju us",
 		       writers[i], (uintmax_t)(whole / 1000),
 		       (uintmax_t)(killed / 1000), (uintmax_t)(idle / 1000));
 		late |= killed > idle + whole / 2;
@@ -324,7 +323,7 @@ TEST_F(search, finds_what_is_behind)
 TEST_F(search, lets_writers_in)
 {
 	uint64_t ns[2] = { 0, 0 }, worst[2] = { 0, 0 }, mean[2], whole;
-	unsigned long rounds[2] = { 0, 0 };
+	unsigned long rounds[2] = { 1, 1 };
 	unsigned int i;
 
 	search(self->maps);
@@ -332,22 +331,21 @@ TEST_F(search, lets_writers_in)
 	shared->map = true;
 	for (i = 0; i < 12; i++) {
 		const bool busy = i % 2;
-		struct helper h = start_helper(busy ? search_for_ever :
-					       ask_wrong_for_ever, self->maps);
+		struct helper h = start_helper(busy ? search_for_ever : ask_wrong_for_ever,
+					       self->maps);
 
-		helper_ends(&h, 10 * MS);
-		ns[busy] -= shared->ns;
+		ns[busy] -= now_ns();
 		rounds[busy] -= shared->rounds;
 		shared->worst = 0;
 		helper_ends(&h, 300 * MS);
-		ns[busy] += shared->ns;
+		ns[busy] += now_ns();
 		rounds[busy] += shared->rounds;
 		if (shared->worst > worst[busy])
 			worst[busy] = shared->worst;
 		end_helper(&h);
 	}
 	for (i = 0; i < 2; i++) {
-		mean[i] = ns[i] / (rounds[i] ?: 1);
+		mean[i] = ns[i] / rounds[i];
 		TH_LOG("%s: mean %ju us, worst %ju us", i ? "beside searches" : "undisturbed",
 		       (uintmax_t)(mean[i] / 1000), (uintmax_t)(worst[i] / 1000));
 	}

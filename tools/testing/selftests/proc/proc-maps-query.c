@@ -15,27 +15,6 @@
 #include <linux/if_packet.h>
 #include "proc-maps-query.h"
 
-#define NEXT		PROCMAP_QUERY_COVERING_OR_NEXT_VMA
-
-/* For messages: what was asked. */
-static const char *asked(uint64_t addr, uint64_t flags)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "at %#jx with flags %#jx",
-		 (uintmax_t)addr, (uintmax_t)flags);
-	return text;
-}
-
-/* An address range with nothing in it, to map at fixed addresses. */
-static char *find_room(size_t size)
-{
-	char *room = map_anonymous(size, PROT_NONE);
-
-	must(!munmap(room, size));
-	return room;
-}
-
 /* Returns @size bytes of memory that end where an unmapped page begins. */
 static char *map_before_gap(size_t size)
 {
@@ -45,16 +24,6 @@ static char *map_before_gap(size_t size)
 	memset(p, GUARD, whole);
 	must(!munmap(p + whole, page));
 	return p + whole - size;
-}
-
-static int reopen(int fd, int flags)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fd = open(path, flags);
-	must(fd >= 0);
-	return fd;
 }
 
 static char *map_file(int fd)
@@ -102,26 +71,21 @@ FIXTURE_TEARDOWN(abi)
 
 TEST(struct_is_104_bytes_without_padding)
 {
-#define OFFSET(name)	#name, offsetof(struct procmap_query, name)
-	static const struct {
-		const char *name;
-		size_t is, must_be;
-	} offsets[] = {
-		{ OFFSET(size), 0 }, { OFFSET(query_flags), 8 },
-		{ OFFSET(query_addr), 16 }, { OFFSET(vma_start), 24 },
-		{ OFFSET(vma_end), 32 }, { OFFSET(vma_flags), 40 },
-		{ OFFSET(vma_page_size), 48 }, { OFFSET(vma_offset), 56 },
-		{ OFFSET(inode), 64 }, { OFFSET(dev_major), 72 },
-		{ OFFSET(dev_minor), 76 }, { OFFSET(vma_name_size), 80 },
-		{ OFFSET(build_id_size), 84 }, { OFFSET(vma_name_addr), 88 },
-		{ OFFSET(build_id_addr), 96 },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
-		EXPECT_EQ(offsets[i].must_be, offsets[i].is)
-			TH_LOG("%s", offsets[i].name);
-	}
+	EXPECT_EQ(0U, offsetof(struct procmap_query, size));
+	EXPECT_EQ(8U, offsetof(struct procmap_query, query_flags));
+	EXPECT_EQ(16U, offsetof(struct procmap_query, query_addr));
+	EXPECT_EQ(24U, offsetof(struct procmap_query, vma_start));
+	EXPECT_EQ(32U, offsetof(struct procmap_query, vma_end));
+	EXPECT_EQ(40U, offsetof(struct procmap_query, vma_flags));
+	EXPECT_EQ(48U, offsetof(struct procmap_query, vma_page_size));
+	EXPECT_EQ(56U, offsetof(struct procmap_query, vma_offset));
+	EXPECT_EQ(64U, offsetof(struct procmap_query, inode));
+	EXPECT_EQ(72U, offsetof(struct procmap_query, dev_major));
+	EXPECT_EQ(76U, offsetof(struct procmap_query, dev_minor));
+	EXPECT_EQ(80U, offsetof(struct procmap_query, vma_name_size));
+	EXPECT_EQ(84U, offsetof(struct procmap_query, build_id_size));
+	EXPECT_EQ(88U, offsetof(struct procmap_query, vma_name_addr));
+	EXPECT_EQ(96U, offsetof(struct procmap_query, build_id_addr));
 	EXPECT_EQ(104U, sizeof(struct procmap_query));
 }
 
@@ -129,12 +93,12 @@ TEST(numbers_of_ioctl_and_flags)
 {
 	EXPECT_EQ('f', PROCFS_IOCTL_MAGIC);
 	EXPECT_EQ(0xc0686611UL, (unsigned long)PROCMAP_QUERY);
-	EXPECT_EQ(0x01, PROCMAP_QUERY_VMA_READABLE);
-	EXPECT_EQ(0x02, PROCMAP_QUERY_VMA_WRITABLE);
-	EXPECT_EQ(0x04, PROCMAP_QUERY_VMA_EXECUTABLE);
-	EXPECT_EQ(0x08, PROCMAP_QUERY_VMA_SHARED);
-	EXPECT_EQ(0x10, PROCMAP_QUERY_COVERING_OR_NEXT_VMA);
-	EXPECT_EQ(0x20, PROCMAP_QUERY_FILE_BACKED_VMA);
+	EXPECT_EQ(1, PROCMAP_QUERY_VMA_READABLE);
+	EXPECT_EQ(2, PROCMAP_QUERY_VMA_WRITABLE);
+	EXPECT_EQ(4, PROCMAP_QUERY_VMA_EXECUTABLE);
+	EXPECT_EQ(8, PROCMAP_QUERY_VMA_SHARED);
+	EXPECT_EQ(16, PROCMAP_QUERY_COVERING_OR_NEXT_VMA);
+	EXPECT_EQ(32, PROCMAP_QUERY_FILE_BACKED_VMA);
 }
 
 /*
@@ -172,23 +136,19 @@ TEST_F(abi, other_commands_are_enotty)
 
 TEST_F(abi, address_is_not_cut_to_32_bits)
 {
-	/* Below 4G, of a 64-bit program too. */
-	char *low = mmap((void *)0x20000000, self->page, PROT_READ,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-			 -1, 0);
+	/* Below 4G, of a 64-bit program too. If this fails, something is there. */
+	const uint64_t low = 0x20000000, flags[] = { 0, NEXT };
 	struct procmap_query q;
-	unsigned int bit;
+	unsigned int bit, i;
 
-	must(low != MAP_FAILED || errno == EEXIST);
+	mmap((void *)(uintptr_t)low, self->page, PROT_READ,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	for (bit = 32; bit < 64; bit++) {
-		const uint64_t addr = 1ULL << bit | 0x20000000;
-
-		if (!query_at(self->fd, addr, 0, &q) && q.vma_start > addr)
-			XFAIL(return, "query_addr is cut to 32 bits");
-		if (!query_at(self->fd, addr, NEXT, &q) && q.vma_end <= addr)
-			XFAIL(return, "query_addr is cut to 32 bits");
-		/* This is what the cut would answer. */
-		EXPECT_NE(0x20000000U, q.vma_start);
+		for (i = 0; i < ARRAY_SIZE(flags); i++) {
+			if (!query_at(self->fd, 1ULL << bit | low, flags[i], &q) &&
+			    q.vma_end <= 1ULL << bit)
+				XFAIL(return, "query_addr is cut to 32 bits");
+		}
 	}
 }
 
@@ -196,13 +156,14 @@ TEST_F(abi, unknown_flags_are_einval)
 {
 	unsigned int bit;
 	struct call c;
+	char what[32];
 
 	for (bit = 6; bit < 64; bit++) {
+		snprintf(what, sizeof(what), "flag bit %u", bit);
 		call_init(&c, self->image, 1ULL << bit);
-		expect_error(_metadata, self->fd, EINVAL, &c, asked(self->image, 1ULL << bit));
-		call_init(&c, self->image, 1ULL << bit | ALL_FLAGS);
-		expect_error(_metadata, self->fd, EINVAL, &c,
-			     asked(self->image, 1ULL << bit | ALL_FLAGS));
+		expect_error(_metadata, self->fd, EINVAL, &c, what);
+		c.q.query_flags |= ALL_FLAGS;
+		expect_error(_metadata, self->fd, EINVAL, &c, what);
 	}
 }
 
@@ -243,74 +204,57 @@ TEST_F(abi, no_other_bytes_of_the_kernel_are_answered)
 	}
 }
 
-TEST_F(abi, name_and_build_id_together)
+TEST_F(abi, name_and_build_id_together_and_alone)
 {
 	unsigned char id[BUILD_ID_MAX];
+	unsigned int both;
 	struct call c, was;
 
-	/* Odd, so that query_addr cannot pass for vma_start. */
-	call_init(&c, self->image + 1, NEXT);
-	call_want_name(&c, sizeof(IMAGE_NAME));
-	call_want_build_id(&c, BUILD_ID_MAX);
-	was = c;
-	ASSERT_EQ(0, query(self->fd, &c.q));
-	EXPECT_TRUE(call_intact(&was, &c));
-	EXPECT_EQ(self->image, c.q.vma_start);
-	EXPECT_EQ(sizeof(IMAGE_NAME), c.q.vma_name_size);
-	EXPECT_STREQ(IMAGE_NAME, c.name);
-	EXPECT_EQ(sizeof(id), c.q.build_id_size);
 	memset(id, IMAGE_FILL, sizeof(id));
-	EXPECT_EQ(0, memcmp(id, c.build_id, sizeof(id)));
-
-	/* The one without the other. */
-	call_init(&c, self->image, 0);
-	call_want_name(&c, PATH_MAX);
-	ASSERT_EQ(0, query(self->fd, &c.q));
-	EXPECT_EQ(0U, c.q.build_id_size);
-	call_init(&c, self->image, 0);
-	call_want_build_id(&c, BUILD_ID_MAX);
-	ASSERT_EQ(0, query(self->fd, &c.q));
-	EXPECT_EQ(0U, c.q.vma_name_size);
-	EXPECT_TRUE(is_guard(c.name, sizeof(c.name)));
+	for (both = 0; both < 2; both++) {
+		/* Odd, so that query_addr cannot pass for vma_start. */
+		call_init(&c, self->image + 1, NEXT);
+		call_want_build_id(&c, BUILD_ID_MAX);
+		if (both)
+			call_want_name(&c, sizeof(IMAGE_NAME));
+		was = c;
+		ASSERT_EQ(0, query(self->fd, &c.q));
+		EXPECT_TRUE(call_intact(&was, &c));
+		EXPECT_EQ(self->image, c.q.vma_start);
+		EXPECT_EQ(sizeof(id), c.q.build_id_size);
+		EXPECT_EQ(0, memcmp(id, c.build_id, sizeof(id)));
+		EXPECT_EQ(both ? sizeof(IMAGE_NAME) : 0, c.q.vma_name_size);
+	}
+	EXPECT_STREQ(IMAGE_NAME, c.name);
 }
 
 /*
  * Names
  */
 
-/* A buffer of @size is large enough: gets the name, and nothing else written. */
-static void expect_name_in(struct __test_metadata *_metadata, int fd,
-			   uint64_t addr, const char *name, uint32_t size)
+/* Expects a name, "" for none, with buffers large enough and too small. */
+static void expect_name(struct __test_metadata *_metadata, int fd, const void *at,
+			const char *name)
 {
-	const size_t len = *name ? strlen(name) + 1 : 0;
-	struct call c;
-
-	call_init(&c, addr, 0);
-	call_want_name(&c, size);
-	ASSERT_EQ(0, query(fd, &c.q))
-		TH_LOG("buffer of %u bytes for '%s'", size, name);
-	ASSERT_EQ(len, c.q.vma_name_size)
-		TH_LOG("buffer of %u bytes for '%s'", size, name);
-	/* As bytes: a missing NUL must not be made up for by what follows. */
-	ASSERT_EQ(0, memcmp(name, c.name, len))
-		TH_LOG("buffer of %u bytes for '%s': '%.*s'", size, name, (int)len, c.name);
-	ASSERT_TRUE(is_guard(c.name + len, sizeof(c.name) - len))
-		TH_LOG("buffer of %u bytes for '%s': written behind it", size, name);
-}
-
-/* Expects a name, "" for none, with every kind of buffer size. */
-static void expect_name(struct __test_metadata *_metadata, int fd,
-			const void *at, const char *name)
-{
-	const uint32_t len = strlen(name) + 1;
-	const uint32_t enough[] = { len, len + 1, PATH_MAX, PATH_MAX + 1,
-				    65536, INT32_MAX, UINT32_MAX };
-	const uint32_t too_small[] = { len - 1, 1 };
+	const uint32_t size = strlen(name) + 1, len = *name ? size : 0;
+	const uint32_t enough[] = { size, size + 1, PATH_MAX, PATH_MAX + 1, UINT32_MAX };
+	const uint32_t too_small[] = { size - 1, 1 };
 	struct call c;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(enough); i++)
-		expect_name_in(_metadata, fd, to_u64(at), name, enough[i]);
+	for (i = 0; i < ARRAY_SIZE(enough); i++) {
+		call_init(&c, to_u64(at), 0);
+		call_want_name(&c, enough[i]);
+		ASSERT_EQ(0, query(fd, &c.q))
+			TH_LOG("buffer of %u bytes for '%s'", enough[i], name);
+		ASSERT_EQ(len, c.q.vma_name_size);
+		EXPECT_EQ(0U, c.q.build_id_size);
+		/* As bytes: a missing NUL must not be made up for by what follows. */
+		ASSERT_EQ(0, memcmp(name, c.name, len))
+			TH_LOG("not '%s' but '%.*s'", name, (int)len, c.name);
+		ASSERT_TRUE(is_guard(c.name + len, sizeof(c.name) - len))
+			TH_LOG("buffer of %u bytes for '%s': written behind it", enough[i], name);
+	}
 	for (i = 0; i < ARRAY_SIZE(too_small) && *name; i++) {
 		call_init(&c, to_u64(at), 0);
 		call_want_name(&c, too_small[i]);
@@ -381,24 +325,23 @@ static const struct elf elfs[] = {
 
 static void put_elf(int fd, const struct elf *elf)
 {
-	static const struct note other = { "other", 6, 1, 6, 0x33 };
+	const struct note other = { "other", 6, 1, 6, 0x33 };
 	const unsigned int start = elf->offset ?: 0x200;
-	const uint64_t others = put_note(fd, 0x1000, &other) - 0x1000;
-	ElfW(Phdr) phdr[50];
+	struct elf_segment segments[50] = {};
 	uint64_t at = start;
 	unsigned int i;
 
-	for (i = 0; i < elf->before; i++)
-		phdr[i] = (ElfW(Phdr)) {
-			.p_type = PT_NOTE, .p_offset = 0x1000, .p_filesz = others,
-		};
+	for (i = 0; i < elf->before; i++) {
+		segments[i].type = PT_NOTE;
+		segments[i].offset = 0x1000;
+		segments[i].filesz = put_note(fd, 0x1000, &other) - 0x1000;
+	}
 	for (i = 0; i < ARRAY_SIZE(elf->note) && elf->note[i].owner; i++)
 		at = put_note(fd, at, &elf->note[i]);
-	phdr[elf->before] = (ElfW(Phdr)) {
-		.p_type = elf->type ?: PT_NOTE, .p_offset = start,
-		.p_filesz = at - start - elf->cut,
-	};
-	put_headers(fd, elf->phoff ?: 0x100, phdr, elf->before + 1);
+	segments[elf->before].type = elf->type ?: PT_NOTE;
+	segments[elf->before].offset = start;
+	segments[elf->before].filesz = at - start - elf->cut;
+	put_headers(fd, elf->phoff ?: 0x100, segments, elf->before + 1);
 }
 
 /* Asks for the build ID with a buffer of @room bytes: it is @size times @fill. */
@@ -456,8 +399,7 @@ TEST_F(abi, build_id_of_every_size)
 		call_init(&c, to_u64(p), 0);
 		call_want_build_id(&c, size - 1 ?: 1);
 		if (size > 1)
-			expect_error(_metadata, self->fd, ENAMETOOLONG, &c,
-				     "too small a buffer");
+			expect_error(_metadata, self->fd, ENAMETOOLONG, &c, "too small a buffer");
 		must(!ftruncate(fd, end - 4));
 		expect_build_id(_metadata, self->fd, p, 64, 0, 0, "truncated");
 		close(fd);
@@ -483,15 +425,15 @@ TEST_F(abi, no_build_id_without_an_elf_file)
 static uint64_t time_notes(int maps, int fd, const char *at, uint64_t size)
 {
 	uint64_t start, took, least = UINT64_MAX;
-	ElfW(Phdr) phdr[16];
+	struct elf_segment segments[16];
 	struct call c;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(phdr); i++)
-		phdr[i] = (ElfW(Phdr)) {
-			.p_type = PT_NOTE, .p_offset = 0x1000, .p_filesz = size,
+	for (i = 0; i < ARRAY_SIZE(segments); i++)
+		segments[i] = (struct elf_segment) {
+			.type = PT_NOTE, .offset = 0x1000, .filesz = size,
 		};
-	put_headers(fd, 0x100, phdr, ARRAY_SIZE(phdr));
+	put_headers(fd, 0x100, segments, ARRAY_SIZE(segments));
 	for (i = 0; i < 3; i++) {
 		call_init(&c, to_u64(at), 0);
 		call_want_build_id(&c, BUILD_ID_MAX);
@@ -616,11 +558,14 @@ TEST_F(abi, exited_process_is_esrch)
 /* There can be no read lease on a file that is still open for writing. */
 TEST_F(abi, no_reference_to_the_file_is_kept)
 {
-	const int memfd = make_memfd("reference");
-	const int ro = reopen(memfd, O_RDONLY), rw = reopen(memfd, O_RDWR);
-	char *p;
+	int memfd = make_memfd("reference"), ro, rw;
+	char path[64], *p;
 
-	put_image(rw, BUILD_ID_MAX, 1);
+	put_image(memfd, BUILD_ID_MAX, 1);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	ro = open(path, O_RDONLY);
+	rw = open(path, O_RDWR);
+	must(ro >= 0 && rw >= 0);
 	p = map_file(rw);
 	close(memfd);
 	close(rw);
@@ -677,8 +622,7 @@ static void expect_size(struct __test_metadata *_metadata, int fd,
 	ASSERT_EQ(err, query(fd, (void *)s->bytes))
 		TH_LOG("size %#jx, byte %zu is 1", (uintmax_t)size, at);
 	ASSERT_EQ(0, memcmp(s->bytes, s->expected, room))
-		TH_LOG("size %#jx, byte %zu is 1: wrong bytes are written",
-		       (uintmax_t)size, at);
+		TH_LOG("size %#jx, byte %zu is 1: wrong bytes are written", (uintmax_t)size, at);
 }
 
 /* 24 bytes are a bare "is there one?". */
@@ -758,43 +702,43 @@ struct bad_call {
 	uint64_t hole;			/* address of a page where nothing is */
 };
 
-#define FIELD(name)	offsetof(struct procmap_query, name),	\
-			sizeof(((struct procmap_query *)0)->name)
-#define NO_FIELD	0, 0
+#define AT(name)	offsetof(struct procmap_query, name)
+#define NO_FIELD	SIZE_MAX
 #define HOLE		UINT64_MAX
 
 /* In the order in which they are found. Most put a value into a field. */
 static const struct mistake {
 	const char *what;
 	int err;
-	size_t offset, size;
+	size_t at;
 	uint64_t value;
 } mistakes[] = {
 	{ "other command", ENOTTY, NO_FIELD },
 	{ "unreadable struct", EFAULT, NO_FIELD },
-	{ "size over a page", E2BIG, FIELD(size), 65537 },
-	{ "byte 199 is 1", E2BIG, FIELD(size), 200 },
-	{ "size under 24", EINVAL, FIELD(size), 23 },
-	{ "unknown flag", EINVAL, FIELD(query_flags), 1ULL << 40 },
-	{ "name without address", EINVAL, FIELD(vma_name_addr), 0 },
-	{ "build ID without size", EINVAL, FIELD(build_id_size), 0 },
+	{ "size over a page", E2BIG, AT(size), 65537 },
+	{ "byte 199 is 1", E2BIG, AT(size), 200 },
+	{ "size under 24", EINVAL, AT(size), 23 },
+	{ "unknown flag", EINVAL, AT(query_flags), 1ULL << 40 },
+	{ "name without address", EINVAL, AT(vma_name_addr), 0 },
+	{ "build ID without size", EINVAL, AT(build_id_size), 0 },
 	{ "exited process", ESRCH, NO_FIELD },
-	{ "nothing there", ENOENT, FIELD(query_addr), HOLE },
-	{ "name too long", ENAMETOOLONG, FIELD(vma_name_size), 1 },
-	{ "build ID too long", ENAMETOOLONG, FIELD(build_id_size), 1 },
-	{ "bad name buffer", EFAULT, FIELD(vma_name_addr), HOLE },
-	{ "bad build ID buffer", EFAULT, FIELD(build_id_addr), HOLE },
+	{ "nothing there", ENOENT, AT(query_addr), HOLE },
+	{ "name too long", ENAMETOOLONG, AT(vma_name_size), 1 },
+	{ "build ID too long", ENAMETOOLONG, AT(build_id_size), 1 },
+	{ "bad name buffer", EFAULT, AT(vma_name_addr), HOLE },
+	{ "bad build ID buffer", EFAULT, AT(build_id_addr), HOLE },
 	{ "read-only struct", EFAULT, NO_FIELD },
 };
 
 static void make_mistake(struct bad_call *b, const struct mistake *m)
 {
 	const uint64_t value = m->value == HOLE ? b->hole : m->value;
+	const uint32_t size = m->value;
 
-	if (m->size == 8)
-		memcpy((char *)b->q + m->offset, &value, 8);
-	else if (m->size == 4)
-		memcpy((char *)b->q + m->offset, &(uint32_t){ value }, 4);
+	if (m->at == AT(vma_name_size) || m->at == AT(build_id_size))
+		memcpy((char *)b->q + m->at, &size, sizeof(size));
+	else if (m->at != NO_FIELD)
+		memcpy((char *)b->q + m->at, &value, sizeof(value));
 	else if (m->err == ENOTTY)
 		b->command = _IOWR('f', 18, struct procmap_query);
 	else if (m->err == ESRCH)
@@ -886,7 +830,8 @@ static size_t bad_pointers(uintptr_t *bad)
 		bad[n++] = (uintptr_t)0xffff888000000000ULL;
 		bad[n++] = (uintptr_t)0xffffffff81000000ULL;
 	}
-	bad[n++] = (uintptr_t)find_room(page);
+	bad[n++] = (uintptr_t)map_anonymous(page, PROT_NONE);
+	must(!munmap((void *)bad[n - 1], page));
 	return n;
 }
 

@@ -6,10 +6,11 @@
 #ifndef PROC_MAPS_QUERY_H
 #define PROC_MAPS_QUERY_H
 
+#include <arpa/inet.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,8 @@
 #define ALL_FLAGS	(PERMISSIONS |				\
 			 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 			 PROCMAP_QUERY_FILE_BACKED_VMA)
+
+#define NEXT		PROCMAP_QUERY_COVERING_OR_NEXT_VMA
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA		0x53564d41
@@ -379,21 +382,43 @@ static inline void end_child(pid_t pid)
  * ELF images
  */
 
-/* Writes headers of this program's class, the program headers to @phoff. */
-static inline void put_headers(int fd, uint64_t phoff, const ElfW(Phdr) *phdr, unsigned int nr)
-{
-	const ElfW(Ehdr) ehdr = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
-			     sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32,
-			     __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ?
-			     ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_DYN, .e_version = EV_CURRENT,
-		.e_ehsize = sizeof(ehdr), .e_phoff = phoff,
-		.e_phentsize = sizeof(*phdr), .e_phnum = nr,
-	};
+/* The headers of this program's class. */
+struct elf_header {
+	unsigned char ident[EI_NIDENT];
+	uint16_t type, machine;
+	uint32_t version;
+	unsigned long entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
 
-	must(pwrite(fd, &ehdr, sizeof(ehdr), 0) == sizeof(ehdr));
-	must(pwrite(fd, phdr, nr * sizeof(*phdr), phoff) == (ssize_t)(nr * sizeof(*phdr)));
+struct elf_segment {
+	uint32_t type;
+#if __SIZEOF_POINTER__ == 8
+	uint32_t flags;
+#endif
+	unsigned long offset, vaddr, paddr, filesz, memsz;
+#if __SIZEOF_POINTER__ == 4
+	uint32_t flags;
+#endif
+	unsigned long align;
+};
+
+/* Writes the header of an image, and those of its segments to @phoff. */
+static inline void put_headers(int fd, uint64_t phoff, const struct elf_segment *segments,
+			       unsigned int nr)
+{
+	const struct elf_header header = {
+		.ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
+			   sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32,
+			   htonl(1) == 1 ? ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT },
+		.type = ET_DYN, .version = EV_CURRENT, .ehsize = sizeof(header),
+		.phoff = phoff, .phentsize = sizeof(*segments), .phnum = nr,
+	};
+	const ssize_t size = nr * sizeof(*segments);
+
+	must(pwrite(fd, &header, sizeof(header), 0) == sizeof(header));
+	must(pwrite(fd, segments, size, phoff) == size);
 }
 
 /* A note: an owner, which may have bytes behind its NUL, and repeated @fill. */
@@ -429,13 +454,11 @@ static inline uint64_t put_note(int fd, uint64_t at, const struct note *note)
 /* Makes the file an ELF image with a build ID of @size times @fill. */
 static inline void put_image(int fd, uint32_t size, unsigned char fill)
 {
-	const struct note note = BUILD_ID(size, fill);
-	const ElfW(Phdr) phdr = {
-		.p_type = PT_NOTE, .p_offset = 0x200,
-		.p_filesz = put_note(fd, 0x200, &note) - 0x200,
-	};
+	struct elf_segment segment = { .type = PT_NOTE, .offset = 0x200 };
+	struct note note = BUILD_ID(size, fill);
 
-	put_headers(fd, 0x100, &phdr, 1);
+	segment.filesz = put_note(fd, segment.offset, &note) - segment.offset;
+	put_headers(fd, 0x100, &segment, 1);
 }
 
 #endif /* PROC_MAPS_QUERY_H */
