@@ -91,8 +91,8 @@ $(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
 programs_32 := proc-maps-query proc-maps-query-text
 
 $(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp $(wildcard qemu/tests/*)
-	$(Q)[ -z "$$(find $(proc)/*.h $(headers)/usr/include/linux/fs.h \
-		-newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests $(guest)/proc-tests-32
+	$(Q)[ -z "$$(find qemu/rules.mk $(proc)/*.h \
+		$(headers)/usr/include/linux/fs.h -newer $@ 2>&1)" ] || rm -rf $(guest)/proc-tests $(guest)/proc-tests-32
 	$(Q)mkdir -p $(guest)/proc-tests $(guest)/proc-tests-32
 	+$(Q)$(step) TESTS $(guest)/proc-tests $(guest)/proc-tests.log \
 		$(MAKE) $(jobs) -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests \
@@ -100,7 +100,7 @@ $(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp $(wildcard qemu/tests/
 	+$(Q)$(step) TESTS $(guest)/proc-tests-32 $(guest)/proc-tests-32.log \
 		$(MAKE) $(jobs) -C $(proc) OUTPUT=$(abspath $(guest))/proc-tests-32 \
 		KHDR_INCLUDES='-isystem $(abspath $(headers))/usr/include' \
-		CC='gcc -m32' $(programs_32:%=$(abspath $(guest))/proc-tests-32/%)
+		CC='gcc -m32 -static' $(programs_32:%=$(abspath $(guest))/proc-tests-32/%)
 	+$(Q)$(step) TESTS $(guest)/qemu-tests $(guest)/qemu-tests.log \
 		$(MAKE) $(jobs) -C qemu/tests OUTPUT=$(abspath $(guest))/proc-tests \
 		SELFTESTS=$(abspath $(proc)/..) HEADERS=$(abspath $(headers))/usr/include

@@ -1579,7 +1579,7 @@ static void serve(int device, const char *image, int asked, int permit)
 
 	for (;;) {
 		if (read(device, &in, sizeof(in)) < 0) {
-			if (errno == ENODEV)
+			if (errno == ENODEV || errno == ECONNABORTED)
 				_exit(0);
 			/* The request was given up while it was handed over. */
 			must(errno == ENOENT || errno == EINTR);
