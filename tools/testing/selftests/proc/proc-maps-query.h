@@ -221,10 +221,6 @@ static inline bool maps_parse(const char *text, struct maps_line *line)
 	return true;
 }
 
-/*
- * Mappings
- */
-
 static inline size_t page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
@@ -348,10 +344,6 @@ static inline void expect_error(struct __test_metadata *_metadata, int fd,
 	EXPECT_TRUE(err == EFAULT ? call_intact(&was, c) : !memcmp(&was, c, sizeof(*c)))
 		TH_LOG("%s: failed, but wrote to the caller's memory", what);
 }
-
-/*
- * Processes
- */
 
 /* Starts a process that calls @prepare, if not NULL, and then stops. */
 static inline pid_t start_child(void (*prepare)(void))
