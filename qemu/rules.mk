@@ -135,8 +135,8 @@ $(guest)/build-ids: $(guest)/demo qemu/readelf-build-ids
 	$(Q)qemu/readelf-build-ids $< /usr/bin/demo > $@
 
 $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
-		qemu/hand-out-coverage.sh qemu/procmap-test qemu/manual-test \
-		$(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
+		qemu/hand-out-coverage.sh qemu/run-mutants qemu/procmap-test \
+		qemu/manual-test $(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
 		$(guest)/proc-tests.stamp $(guest)/tool.stamp \
 		$(guest)/manual.stamp $(guest)/demo $(guest)/build-ids
 	$(Q)$(step) CPIO $@ $@.log qemu/mkinitramfs $(guest)/gen_init_cpio $@ \
@@ -144,6 +144,7 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		$(guest)/run-tests=/usr/bin/run-tests \
 		$(guest)/proc-tests=/proc-tests \
 		qemu/hand-out-coverage.sh=/usr/bin/hand-out-coverage.sh \
+		qemu/run-mutants=/usr/bin/run-mutants \
 		qemu/procmap-test=/proc-tests/procmap-test \
 		qemu/manual-test=/proc-tests/manual-test \
 		tools/procmap/procmap.bash-completion=/procmap/procmap.bash-completion \
