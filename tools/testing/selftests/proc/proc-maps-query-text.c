@@ -378,6 +378,7 @@ TEST_F(walk, every_line_and_gap)
 		expect_line(_metadata, t, line, start, 0);
 		expect_line(_metadata, t, line, start + (end - start) / 2, 0);
 		expect_line(_metadata, t, line, end - 1, 0);
+		expect_line(_metadata, t, line, end - 1, NEXT);
 		gap = end;
 	}
 }
