@@ -18,17 +18,14 @@
 #define PROCMAP_SKIP_BATCH		32
 
 /* Bytes on the stack for a name: most paths fit, and all names that are not one. */
-#define PROCMAP_SHORT_NAME		256
+#define PROCMAP_SHORT_NAME		96
 
-/* The name and the build ID of a VMA. Sizes are in bytes, 0 for none. */
+/* The name and the build ID of a VMA, and where they come from. */
 struct procmap_names {
 	struct file *file;		/* a reference, or NULL */
 	const struct path *path;	/* of @file, if that is the name */
-	const char *name;		/* in one of the buffers */
-	size_t name_size;		/* with the NUL */
-	char *long_name;		/* from __getname(), or NULL */
-	char short_name[PROCMAP_SHORT_NAME];
-	u32 build_id_size;
+	char label[PROCMAP_SHORT_NAME];	/* the name if it is not a path */
+	u32 build_id_size;		/* bytes, 0 for none */
 	unsigned char build_id[BUILD_ID_SIZE_MAX];
 };
 
@@ -150,22 +147,21 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	if (mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
 
+	/* Most queries are about the VMA at the address: this is the cheapest way. */
+	vma = vma_lookup(mm, addr);
+	if (vma && procmap_matches(vma, query->query_flags))
+		return vma;
 	if (query->query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA) {
 		vma = procmap_next_vma(mm, addr, query->query_flags);
-	} else {
-		vma = vma_lookup(mm, addr);
-		if (vma && !procmap_matches(vma, query->query_flags))
-			vma = NULL;
+		if (vma)
+			return vma;
 	}
-	if (vma)
-		return vma;
 	mmap_read_unlock(mm);
 	return ERR_PTR(-ENOENT);
 }
 
 /* Copies what the text's line of @vma says in numbers. The mmap lock is held. */
-static void procmap_copy_numbers(struct vm_area_struct *vma,
-				 struct procmap_query *query)
+static void procmap_copy_numbers(struct vm_area_struct *vma, struct procmap_query *query)
 {
 	const struct inode *inode = vma_file_inode(vma);
 	dev_t dev = inode ? inode->i_sb->s_dev : 0;
@@ -181,29 +177,27 @@ static void procmap_copy_numbers(struct vm_area_struct *vma,
 }
 
 /*
- * Copies the name of @vma if it is not a path, and takes a reference on the file.
- * The mmap lock is held: this neither sleeps nor allocates. Returns 0; or
+ * Copies the name of @vma and its size if it is not a path, and takes a reference on
+ * the file. The mmap lock is held: this neither sleeps nor allocates. Returns 0; or
  * -ENAMETOOLONG, without a reference.
  */
-static int procmap_get_names(struct vm_area_struct *vma,
-			     const struct procmap_query *query,
+static int procmap_get_names(struct vm_area_struct *vma, struct procmap_query *query,
 			     struct procmap_names *names)
 {
-	size_t max = min_t(size_t, query->vma_name_size, PROCMAP_SHORT_NAME);
+	u32 max = min_t(u32, query->vma_name_size, PROCMAP_SHORT_NAME);
 	struct vma_label label = {};
-	int len;
 
 	if (max)
 		vma_get_label(vma, &label);
-	if (label.text) {
-		len = snprintf(names->short_name, max, "%s%s%s", label.prefix,
-			       label.text, label.suffix);
-		if (len >= max)
-			return -ENAMETOOLONG;
-		names->name = names->short_name;
-		names->name_size = len + 1;
-	}
 	names->path = label.path;
+	if (label.text) {
+		query->vma_name_size = snprintf(names->label, max, "%s%s%s", label.prefix,
+						label.text, label.suffix) + 1;
+		if (query->vma_name_size > max)
+			return -ENAMETOOLONG;
+	} else if (!label.path) {
+		query->vma_name_size = 0;
+	}
 	if (vma->vm_file)
 		names->file = get_file(vma->vm_file);
 	return 0;
@@ -235,30 +229,6 @@ static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
 	return err;
 }
 
-/* Returns 0, -ENAMETOOLONG or -ENOMEM. */
-static int procmap_find_path(const struct procmap_query *query,
-			     struct procmap_names *names)
-{
-	size_t max = min_t(size_t, query->vma_name_size, PATH_MAX);
-	size_t size = min_t(size_t, max, PROCMAP_SHORT_NAME);
-	char *buf = names->short_name;
-
-	names->name = d_path(names->path, buf, size);
-	/* Most paths are short: allocate memory only for one that is not. */
-	if (IS_ERR(names->name) && size < max) {
-		names->long_name = __getname();
-		if (!names->long_name)
-			return -ENOMEM;
-		buf = names->long_name;
-		size = max;
-		names->name = d_path(names->path, buf, size);
-	}
-	if (IS_ERR(names->name))
-		return PTR_ERR(names->name);
-	names->name_size = buf + size - names->name;
-	return 0;
-}
-
 /* Returns 0 or -EFAULT. */
 static int procmap_copy_buf(u64 to, const void *from, size_t size)
 {
@@ -267,6 +237,36 @@ static int procmap_copy_buf(u64 to, const void *from, size_t size)
 		     copy_to_user(u64_to_user_ptr(to), from, size)))
 		return -EFAULT;
 	return 0;
+}
+
+/* Returns 0, -ENAMETOOLONG, -ENOMEM or -EFAULT. */
+static noinline_for_stack int
+procmap_copy_path(struct procmap_query *query, const struct path *path)
+{
+	size_t max = min_t(size_t, query->vma_name_size, PATH_MAX);
+	char short_path[PROCMAP_SHORT_NAME], *long_path = NULL;
+	size_t size = min(max, sizeof(short_path));
+	char *buf = short_path, *name;
+	int err;
+
+	name = d_path(path, buf, size);
+	/* Allocate memory only for a path that is not short. */
+	if (IS_ERR(name) && size < max) {
+		long_path = __getname();
+		if (!long_path)
+			return -ENOMEM;
+		buf = long_path;
+		size = max;
+		name = d_path(path, buf, size);
+	}
+	err = PTR_ERR_OR_ZERO(name);
+	if (!err) {
+		query->vma_name_size = buf + size - name;
+		err = procmap_copy_buf(query->vma_name_addr, name, query->vma_name_size);
+	}
+	if (long_path)
+		__putname(long_path);
+	return err;
 }
 
 /*
@@ -283,36 +283,44 @@ procmap_find_named_vma(struct mm_struct *mm, struct procmap_query *query)
 	err = procmap_find_vma(mm, query, &names);
 	if (err)
 		return err;
-	if (names.path)
-		err = procmap_find_path(query, &names);
-	if (!err && names.file && query->build_id_size) {
-		/* Where there is no build ID to be had, its size remains 0. */
-		build_id_parse_file(names.file, names.build_id,
-				    &names.build_id_size);
-		if (names.build_id_size > query->build_id_size)
-			err = -ENAMETOOLONG;
-	}
-
-	query->vma_name_size = names.name_size;
+	/* Where there is no build ID to be had, its size remains 0. */
+	if (names.file && query->build_id_size)
+		build_id_parse_file(names.file, names.build_id, &names.build_id_size);
+	if (names.build_id_size > query->build_id_size)
+		err = -ENAMETOOLONG;
+	else if (names.path)
+		err = procmap_copy_path(query, names.path);
+	else
+		err = procmap_copy_buf(query->vma_name_addr, names.label,
+				       query->vma_name_size);
 	query->build_id_size = names.build_id_size;
-	if (!err)
-		err = procmap_copy_buf(query->vma_name_addr, names.name,
-				       names.name_size);
 	if (!err)
 		err = procmap_copy_buf(query->build_id_addr, names.build_id,
 				       names.build_id_size);
 	if (names.file)
 		fput(names.file);
-	if (names.long_name)
-		__putname(names.long_name);
 	return err;
 }
 
-static long do_procmap_query(struct mm_struct *mm,
-			     struct procmap_query __user *uquery)
+/* Copies as much of the answer as the caller knows. Returns 0 or -EFAULT. */
+static int procmap_copy_out(struct procmap_query __user *uquery,
+			    const struct procmap_query *query)
 {
 	const size_t start = offsetof(struct procmap_query, vma_start);
 	const size_t end = offsetofend(struct procmap_query, build_id_size);
+	size_t left;
+
+	/* A size that the compiler knows spares the check at run time. */
+	if (query->size >= end)
+		left = copy_to_user(&uquery->vma_start, &query->vma_start, end - start);
+	else
+		left = copy_to_user(&uquery->vma_start, &query->vma_start,
+				    query->size - start);
+	return left ? -EFAULT : 0;
+}
+
+static long do_procmap_query(struct mm_struct *mm, struct procmap_query __user *uquery)
+{
 	struct procmap_query query;
 	int err;
 
@@ -323,11 +331,7 @@ static long do_procmap_query(struct mm_struct *mm,
 		err = procmap_find_named_vma(mm, &query);
 	else
 		err = procmap_find_vma(mm, &query, NULL);
-	/* The answer goes out as far as the caller knows it. */
-	if (!err && copy_to_user(&uquery->vma_start, &query.vma_start,
-				 min_t(size_t, query.size, end) - start))
-		err = -EFAULT;
-	return err;
+	return err ?: procmap_copy_out(uquery, &query);
 }
 
 static long procfs_procmap_ioctl(struct file *file, unsigned int cmd,

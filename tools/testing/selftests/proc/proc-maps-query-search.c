@@ -318,16 +318,16 @@ TEST_F(search, finds_what_is_behind)
 
 /*
  * While somebody searches without end, to map and unmap a page takes at most three
- * times as long as while somebody does something else. Of the means of several
- * intervals the best counts: others may use the machine too, in any of them.
+ * times as long as while somebody does something else.
  */
 TEST_F(search, lets_writers_in)
 {
 	uint64_t mean[2][RUNS], worst[2] = { 0, 0 }, whole;
 	unsigned int i;
 
-	search(self->maps);
-	whole = shared->search;
+	for (i = 0; i < RUNS; i++)
+		search(self->maps);
+	whole = shared->search / RUNS;
 	shared->map = true;
 	for (i = 0; i < 2 * RUNS; i++) {
 		const bool busy = i % 2;
@@ -344,12 +344,14 @@ TEST_F(search, lets_writers_in)
 	}
 	for (i = 0; i < 2; i++) {
 		qsort(mean[i], RUNS, sizeof(*mean[i]), compare);
-		TH_LOG("%s: mean %ju us, worst %ju us", i ? "beside searches" : "undisturbed",
-		       (uintmax_t)(mean[i][0] / 1000), (uintmax_t)(worst[i] / 1000));
+		TH_LOG("%s: mean %ju us (%ju to %ju), worst %ju us",
+		       i ? "beside searches" : "undisturbed",
+		       (uintmax_t)(mean[i][RUNS / 2] / 1000), (uintmax_t)(mean[i][0] / 1000),
+		       (uintmax_t)(mean[i][RUNS - 1] / 1000), (uintmax_t)(worst[i] / 1000));
 	}
-	if (mean[1][0] > whole / 2)
+	if (mean[1][RUNS / 2] > whole / 2)
 		XFAIL(return, "a lock is held for the whole of a search");
-	EXPECT_LE(mean[1][0], 3 * mean[0][0]);
+	EXPECT_LE(mean[1][RUNS / 2], 3 * mean[0][RUNS / 2]);
 }
 
 QUERY_TEST_MAIN
