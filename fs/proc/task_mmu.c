@@ -152,7 +152,7 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	if (vma && procmap_matches(vma, query->query_flags))
 		return vma;
 	if (query->query_flags & PROCMAP_QUERY_COVERING_OR_NEXT_VMA) {
-		vma = procmap_next_vma(mm, addr, query->query_flags);
+		vma = procmap_next_vma(mm, vma ? vma->vm_end : addr, query->query_flags);
 		if (vma)
 			return vma;
 	}
@@ -233,8 +233,7 @@ static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
 static int procmap_copy_buf(u64 to, const void *from, size_t size)
 {
 	/* A 32-bit kernel must not write to the low half of an address. */
-	if (size && (to != (unsigned long)to ||
-		     copy_to_user(u64_to_user_ptr(to), from, size)))
+	if (to != (unsigned long)to || copy_to_user(u64_to_user_ptr(to), from, size))
 		return -EFAULT;
 	return 0;
 }
@@ -290,11 +289,11 @@ procmap_find_named_vma(struct mm_struct *mm, struct procmap_query *query)
 		err = -ENAMETOOLONG;
 	else if (names.path)
 		err = procmap_copy_path(query, names.path);
-	else
+	else if (query->vma_name_size)
 		err = procmap_copy_buf(query->vma_name_addr, names.label,
 				       query->vma_name_size);
 	query->build_id_size = names.build_id_size;
-	if (!err)
+	if (!err && names.build_id_size)
 		err = procmap_copy_buf(query->build_id_addr, names.build_id,
 				       names.build_id_size);
 	if (names.file)
