@@ -14,10 +14,10 @@
 					 PROCMAP_QUERY_COVERING_OR_NEXT_VMA |	\
 					 PROCMAP_QUERY_FILE_BACKED_VMA)
 
-/* VMAs that a search skips before it looks whether someone waits. */
-#define PROCMAP_SKIP_BATCH		32
+/* After so many VMAs a search looks for waiters: less work than a read() of the text. */
+#define PROCMAP_SKIP_BATCH		128
 
-/* Bytes on the stack for a name: most paths fit, and all names that are not one. */
+/* Bytes on the stack: most paths fit, and all other names (ANON_VMA_NAME_MAX_LEN: 80). */
 #define PROCMAP_SHORT_NAME		96
 
 /* The name and the build ID of a VMA, and where they come from. */
@@ -39,6 +39,7 @@ static int procmap_copy_in(struct procmap_query *query,
 	u64 size;
 	int err;
 
+	/* Nearly all callers know it whole. Of what is behind a smaller one nothing is used. */
 	if (copy_from_user(query, uquery, sizeof(*query)) ||
 	    query->size != sizeof(*query)) {
 		if (get_user(size, &uquery->size))
@@ -79,11 +80,11 @@ static bool procmap_matches(const struct vm_area_struct *vma, u64 query_flags)
 }
 
 /*
- * Where someone waits for the mmap lock, drops it, takes it again, and lets @vmi go
- * on at @addr. The lock is then held until *@hold_until, for a tenth of the time that
- * it took to get it. So others have it for ten parts in eleven of the time, and the
- * search takes at most some eleven times as long as without them, however many they
- * are. Returns 0 with the lock held, or -EINTR without it.
+ * If someone waits for the mmap lock or for this CPU, drops the lock, sleeps, takes it
+ * again, and lets @vmi go on at @addr. Others do not make it drop the lock again until
+ * *@hold_until, for a tenth of the time that it took to get it: that bounds what they
+ * can cost a search, however many they are. Returns 0 with the lock held, or -EINTR
+ * without it.
  */
 static int procmap_cond_yield(struct mm_struct *mm, struct vma_iterator *vmi,
 			      unsigned long addr, u64 *hold_until)
@@ -103,7 +104,8 @@ static int procmap_cond_yield(struct mm_struct *mm, struct vma_iterator *vmi,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	now = ktime_get_ns();
-	*hold_until = now + (now - start) / 10;
+	/* What was left of the time before is not lost. */
+	*hold_until = now + (now - start) / 10 + max(*hold_until, start) - start;
 	vma_iter_init(vmi, mm, addr);
 	return 0;
 }
@@ -213,7 +215,7 @@ static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
 	struct vm_area_struct *vma;
 	int err;
 
-	/* No mm: a kernel thread. No users: exited, or executed another. */
+	/* No mm: a kernel thread. No users: exited, or executed another program. */
 	if (!mm || !mmget_not_zero(mm))
 		return -ESRCH;
 
@@ -274,7 +276,7 @@ procmap_copy_path(struct procmap_query *query, const struct path *path)
  * the mmap lock and the reference on the mm are gone, and need the file alone.
  */
 static noinline_for_stack int
-procmap_find_named_vma(struct mm_struct *mm, struct procmap_query *query)
+procmap_query_named(struct mm_struct *mm, struct procmap_query *query)
 {
 	struct procmap_names names = {};
 	int err;
@@ -327,14 +329,13 @@ static long do_procmap_query(struct mm_struct *mm, struct procmap_query __user *
 	if (err)
 		return err;
 	if (query.vma_name_size || query.build_id_size)
-		err = procmap_find_named_vma(mm, &query);
+		err = procmap_query_named(mm, &query);
 	else
 		err = procmap_find_vma(mm, &query, NULL);
 	return err ?: procmap_copy_out(uquery, &query);
 }
 
-static long procfs_procmap_ioctl(struct file *file, unsigned int cmd,
-				 unsigned long arg)
+static long procfs_procmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct seq_file *seq = file->private_data;
 	struct proc_maps_private *priv = seq->private;
