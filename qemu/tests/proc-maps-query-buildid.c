@@ -522,7 +522,7 @@ TEST_F(build_id, directory)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	make_directory(variant->on_disk);
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct answer want = shape_answer(&shapes[i]);
@@ -603,7 +603,7 @@ TEST_F(on_tmpfs, sizes)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	for (size = 1; size <= BUILD_ID_MAX; size++) {
 		struct shape s = {
 			"sized", { { { BUILD_ID(size, 0x11) } } }, size, 0x11,
@@ -978,7 +978,7 @@ TEST_F(image, spoilt_fields)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	put_shape(&self->img, &hostile);
 	ASSERT_TRUE(survives(self->maps, self->addr, &self->img, 0, E_TYPE,
 			     E_SHSTRNDX));
@@ -1000,7 +1000,7 @@ TEST_F(image, spoilt_ident)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	put_shape(&self->img, &hostile);
 	must(pread(self->img.fd, was, EI_NIDENT, 0) == EI_NIDENT);
 	for (i = 0; i < EI_NIDENT; i++) {
@@ -1038,7 +1038,7 @@ TEST_F(image, wrapping_sizes)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	put_shape(&self->img, &plain);
 	put_phdr(&self->img, ehdr_size(&self->img), PT_NOTE, 0x100, 0x200, 4);
 	for (i = 0; i < ARRAY_SIZE(notes); i++) {
@@ -1468,7 +1468,7 @@ TEST_F(on_tmpfs, block_device)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	fd = create_shape("image", &plain);
 	must(!ftruncate(fd, 4096));
 	loop = loop_attach(fd, path, sizeof(path));
@@ -1803,7 +1803,7 @@ TEST_F(on_ext4, direct)
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
 	if (has_mainline_parser(self->maps))
-		XFAIL(return, "mainline's parser of build IDs");
+		XFAIL("mainline's parser of build IDs");
 	fd = create_shape("image", &plain);
 	close(fd);
 	fd = open("image", O_RDONLY | O_DIRECT | O_CLOEXEC);

@@ -64,9 +64,13 @@ enum {
 	EVERYTHING, SCAN, SCAN_EVERYTHING, ON_DISK, FRESH, KINDS
 };
 
+/*
+ * Where the first copy of a whole struct fails, it is tried again with the size that
+ * the caller gave: a single failure there makes no difference.
+ */
 static const struct kind kinds[KINDS] = {
 	[NUMBERS] = {
-		.name = "numbers", .efault = 2
+		.name = "numbers", .efault = 1
 	},
 	/* Nothing is written: a failure to write nothing is none. */
 	[SHORTEST] = {
@@ -80,38 +84,38 @@ static const struct kind kinds[KINDS] = {
 		.vma_name = true, .build_id = true, .enomem = 1, .efault = 4
 	},
 	[LABEL] = {
-		.name = "label", .label = true, .vma_name = true, .efault = 3
+		.name = "label", .label = true, .vma_name = true, .efault = 2
 	},
 	[SHORT_PATH] = {
 		.name = "short path", .short_path = true, .vma_name = true,
-		.efault = 3
+		.efault = 2
 	},
 	[PATH] = {
-		.name = "path", .vma_name = true, .enomem = 1, .efault = 3
+		.name = "path", .vma_name = true, .enomem = 1, .efault = 2
 	},
 	[BUILD_ID_ONLY] = {
-		.name = "build ID", .build_id = true, .efault = 3
+		.name = "build ID", .build_id = true, .efault = 2
 	},
 	[EVERYTHING] = {
 		.name = "everything",
-		.vma_name = true, .build_id = true, .enomem = 1, .efault = 4
+		.vma_name = true, .build_id = true, .enomem = 1, .efault = 3
 	},
 	[SCAN] = {
-		.name = "scan", .scan = true, .efault = 2
+		.name = "scan", .scan = true, .efault = 1
 	},
 	[SCAN_EVERYTHING] = {
 		.name = "scan for everything", .scan = true,
-		.vma_name = true, .build_id = true, .enomem = 1, .efault = 4
+		.vma_name = true, .build_id = true, .enomem = 1, .efault = 3
 	},
 	/* A page cannot be read: there is a second try, see no_pages below. */
 	[ON_DISK] = {
 		.name = "file on disk", .on_disk = true, .pages = true,
-		.vma_name = true, .build_id = true, .enomem = 1, .efault = 4
+		.vma_name = true, .build_id = true, .enomem = 1, .efault = 3
 	},
 	/* If there is no page for the struct, it is read a second time. */
 	[FRESH] = {
 		.name = "fresh memory", .fresh = true, .pages = true,
-		.vma_name = true, .build_id = true, .enomem = 1, .efault = 4
+		.vma_name = true, .build_id = true, .enomem = 1, .efault = 3
 	},
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A PROCMAP_QUERY with a filter may have to skip very many VMAs. Two must not be
- * hurt by that: the caller, whom a process that changes its mappings all the time
+ * A PROCMAP_QUERY with a filter may have to skip very many VMAs. Two parties must not
+ * suffer from that: the caller, whom a process that changes its mappings all the time
  * must not hold up; and that process, which must not be held up by a search.
  *
  * Times are compared with each other only, as sums or medians of runs that
@@ -168,11 +168,13 @@ static void begin(void)
 static void search(int maps)
 {
 	struct procmap_query q;
+	uint64_t since;
 
 	begin();
 	must(query_at(maps, 0, NOTHING, &q) == ENOENT);
-	shared->search += now_ns() - shared->since;
+	since = shared->since;
 	shared->since = 0;
+	shared->search += now_ns() - since;
 }
 
 static void search_for_ever(int maps)
@@ -223,7 +225,7 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 60)
 {
 	static const unsigned int writers[] = { 0, 4, 8, 32, 128 };
 	uint64_t since, searching;
-	bool slower = false;
+	bool ended, slower = false;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(writers); i++) {
@@ -234,9 +236,10 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 60)
 		shared->search = 0;
 		h = start_helper(read_and_search, self->maps);
 		do {
+			ended = helper_ends(&h, 10 * MS);
 			since = shared->since;
 			searching = shared->search + (since ? now_ns() - since : 0);
-		} while (!helper_ends(&h, 10 * MS) && searching < 4 * shared->text + 100 * MS);
+		} while (!ended && searching < 4 * shared->text + 100 * MS);
 		end_helper(&h);
 		TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers[i],
 		       (double)searching / shared->text,
@@ -244,7 +247,7 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 60)
 		slower |= searching > shared->text;
 	}
 	if (slower)
-		XFAIL(return, "who changes mappings can hold up a search");
+		XFAIL("who changes mappings can hold up a search");
 }
 
 static int compare(const void *a, const void *b)
@@ -255,6 +258,17 @@ static int compare(const void *a, const void *b)
 }
 
 #define RUNS	9
+
+/* Returns the mean of the nanoseconds that a search takes. */
+static uint64_t time_searches(int maps)
+{
+	unsigned int i;
+
+	shared->search = 0;
+	for (i = 0; i < RUNS; i++)
+		search(maps);
+	return shared->search / RUNS;
+}
 
 /* Returns the median of the nanoseconds that a signal after @ns takes to end it. */
 static uint64_t time_kills(void (*work)(int maps), int maps, uint64_t ns)
@@ -280,19 +294,13 @@ static uint64_t time_kills(void (*work)(int maps), int maps, uint64_t ns)
 TEST_F(search, ends_with_a_fatal_signal)
 {
 	static const unsigned int writers[] = { 0, 4 };
-	uint64_t took[RUNS], idle, killed, whole;
-	unsigned int i, j;
+	uint64_t idle, killed, whole;
+	unsigned int i;
 	bool late = false;
 
 	for (i = 0; i < ARRAY_SIZE(writers); i++) {
 		start_writers(writers[i]);
-		for (j = 0; j < RUNS; j++) {
-			shared->search = 0;
-			search(self->maps);
-			took[j] = shared->search;
-		}
-		qsort(took, RUNS, sizeof(*took), compare);
-		whole = took[RUNS / 2];
+		whole = time_searches(self->maps);
 		idle = time_kills(ask_wrong_for_ever, self->maps, whole / 8);
 		killed = time_kills(search_for_ever, self->maps, whole / 8);
 		TH_LOG("%u writers: a search of %ju us ends after %ju us, other work after %ju us",
@@ -301,7 +309,7 @@ TEST_F(search, ends_with_a_fatal_signal)
 		late |= killed > idle + whole / 2;
 	}
 	if (late)
-		XFAIL(return, "a search goes on after a fatal signal");
+		XFAIL("a search goes on after a fatal signal");
 }
 
 /* Where a search has let the writers in, it must go on and neither skip nor repeat. */
@@ -328,9 +336,7 @@ TEST_F(search, lets_writers_in)
 	uint64_t mean[2][RUNS], worst[2] = { 0, 0 }, whole;
 	unsigned int i;
 
-	for (i = 0; i < RUNS; i++)
-		search(self->maps);
-	whole = shared->search / RUNS;
+	whole = time_searches(self->maps);
 	shared->map = true;
 	for (i = 0; i < 2 * RUNS; i++) {
 		const bool busy = i % 2;
@@ -347,13 +353,11 @@ TEST_F(search, lets_writers_in)
 	}
 	for (i = 0; i < 2; i++) {
 		qsort(mean[i], RUNS, sizeof(*mean[i]), compare);
-		TH_LOG("%s: mean %ju us (%ju to %ju), worst %ju us",
-		       i ? "beside searches" : "undisturbed",
-		       (uintmax_t)(mean[i][RUNS / 2] / 1000), (uintmax_t)(mean[i][0] / 1000),
-		       (uintmax_t)(mean[i][RUNS - 1] / 1000), (uintmax_t)(worst[i] / 1000));
+		TH_LOG("%s: mean %ju us, worst %ju us", i ? "beside searches" : "undisturbed",
+		       (uintmax_t)(mean[i][RUNS / 2] / 1000), (uintmax_t)(worst[i] / 1000));
 	}
 	if (mean[1][RUNS / 2] > whole / 2)
-		XFAIL(return, "a lock is held for the whole of a search");
+		XFAIL("a lock is held for the whole of a search");
 	EXPECT_LE(mean[1][RUNS / 2], 3 * mean[0][RUNS / 2]);
 }
 

@@ -78,7 +78,7 @@ static void read_text(struct target *t, int fd)
 		if (*at >= 'A' && *at <= 'Z')
 			continue;
 		must(maps_parse(at, &line));
-		if (!strcmp(line.name, "[vsyscall]"))
+		if (!strcmp(line.name, "[vsyscall]") || !strcmp(line.name, "[vectors]"))
 			break;
 		must(t->n < LINES_MAX);
 		line_init(&t->lines[t->n], &line);

@@ -147,7 +147,7 @@ TEST_F(abi, address_is_not_cut_to_32_bits)
 		for (i = 0; i < ARRAY_SIZE(flags); i++) {
 			if (!query_at(self->fd, 1ULL << bit | low, flags[i], &q) &&
 			    q.vma_end <= 1ULL << bit)
-				XFAIL(return, "query_addr is cut to 32 bits");
+				XFAIL("query_addr is cut to 32 bits");
 		}
 	}
 }
@@ -327,20 +327,20 @@ static void put_elf(int fd, const struct elf *elf)
 {
 	const struct note other = { "other", 6, 1, 6, 0x33 };
 	const unsigned int start = elf->offset ?: 0x200;
-	struct elf_segment segments[50] = {};
+	ElfW(Phdr) segments[50] = {};
 	uint64_t at = start;
 	unsigned int i;
 
 	for (i = 0; i < elf->before; i++) {
-		segments[i].type = PT_NOTE;
-		segments[i].offset = 0x1000;
-		segments[i].filesz = put_note(fd, 0x1000, &other) - 0x1000;
+		segments[i].p_type = PT_NOTE;
+		segments[i].p_offset = 0x1000;
+		segments[i].p_filesz = put_note(fd, 0x1000, &other) - 0x1000;
 	}
 	for (i = 0; i < ARRAY_SIZE(elf->note) && elf->note[i].owner; i++)
 		at = put_note(fd, at, &elf->note[i]);
-	segments[elf->before].type = elf->type ?: PT_NOTE;
-	segments[elf->before].offset = start;
-	segments[elf->before].filesz = at - start - elf->cut;
+	segments[elf->before].p_type = elf->type ?: PT_NOTE;
+	segments[elf->before].p_offset = start;
+	segments[elf->before].p_filesz = at - start - elf->cut;
 	put_headers(fd, elf->phoff ?: 0x100, segments, elf->before + 1);
 }
 
@@ -425,13 +425,13 @@ TEST_F(abi, no_build_id_without_an_elf_file)
 static uint64_t time_notes(int maps, int fd, const char *at, uint64_t size)
 {
 	uint64_t start, took, least = UINT64_MAX;
-	struct elf_segment segments[16];
+	ElfW(Phdr) segments[16];
 	struct call c;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(segments); i++)
-		segments[i] = (struct elf_segment) {
-			.type = PT_NOTE, .offset = 0x1000, .filesz = size,
+		segments[i] = (ElfW(Phdr)) {
+			.p_type = PT_NOTE, .p_offset = 0x1000, .p_filesz = size,
 		};
 	put_headers(fd, 0x100, segments, ARRAY_SIZE(segments));
 	for (i = 0; i < 3; i++) {
@@ -460,7 +460,7 @@ TEST_F(abi, notes_that_are_read_are_bounded)
 	many = time_notes(self->fd, fd, p, 16 * size);
 	TH_LOG("%ju ns for 1 MiB of notes, %ju ns for 16 MiB", (uintmax_t)few, (uintmax_t)many);
 	if (many > 4 * few)
-		XFAIL(return, "notes of any size are read");
+		XFAIL("notes of any size are read");
 }
 
 /*
@@ -497,7 +497,7 @@ TEST_F(abi, no_build_id_from_a_packet_socket)
 	ended.fd = pipes[0];
 	if (poll(&ended, 1, 2000 * slowness()) != 1) {
 		end_child(pid);
-		XFAIL(return, "the build ID is read from a socket, and waited for");
+		XFAIL("the build ID is read from a socket, and waited for");
 	}
 	must(waitpid(pid, &status, 0) == pid);
 	EXPECT_EQ(0, status);
