@@ -259,7 +259,7 @@ static u32 elf_parse(struct elf_window *w, unsigned char *build_id)
  * file may be the registers of one. Such file systems say that they hold no
  * programs. And __kernel_read() warns about files that it cannot read, with which
  * whoever maps one could fill the log. Nor may the pages of such files be copied:
- * those of memfd_secret() are not in the kernel's address space.
+ * they need not be in the kernel's address space.
  */
 static bool elf_file_readable(const struct file *file)
 {

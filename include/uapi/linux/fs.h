@@ -85,7 +85,7 @@ enum procmap_query_flags {
  *	with its NUL, 0 if the mapping has none
  * @build_id_size: in: bytes of the buffer at @build_id_addr, or 0 if the build ID
  *	is not wanted; out: bytes of the build ID, 1 to 20, 0 if there is none or it
- *	could not be read, also for want of memory
+ *	could not be read, even for lack of memory
  * @vma_name_addr: in: address of a buffer for the name, or 0. The name is that of
  *	the text, but not escaped: a newline in a path is a newline. " (deleted)"
  *	follows the path of an unlinked file. A name that is not a path is in
