@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A process for procmap's tests to look at, and small jobs that a shell cannot
+ * A process for the tests to look at, and small jobs that a shell cannot
  * do.
  *
  *	target maps DIR		make mappings, with files in DIR; print a line
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,6 +33,7 @@
 #endif
 
 #define LIBRARY_SIZE	0x100000
+#define HUGE_SIZE	0x200000
 
 static long page;
 
@@ -154,7 +156,8 @@ static void write_elf32(int fd)
 	struct {
 		struct elf32_hdr e;
 		struct elf32_phdr p[NR_SEGMENTS];
-	} elf = { .e = { .e_phoff = sizeof(elf.e), .e_phnum = NR_SEGMENTS,
+	} elf = { .e = { .e_type = ET_DYN,
+			 .e_phoff = sizeof(elf.e), .e_phnum = NR_SEGMENTS,
 			 .e_phentsize = sizeof(elf.p[0]) } };
 	int i;
 
@@ -174,7 +177,8 @@ static void write_elf64(int fd)
 	struct {
 		struct elf64_hdr e;
 		struct elf64_phdr p[NR_SEGMENTS];
-	} elf = { .e = { .e_phoff = sizeof(elf.e), .e_phnum = NR_SEGMENTS,
+	} elf = { .e = { .e_type = ET_DYN,
+			 .e_phoff = sizeof(elf.e), .e_phnum = NR_SEGMENTS,
 			 .e_phentsize = sizeof(elf.p[0]) } };
 	int i;
 
@@ -218,6 +222,31 @@ static void map_libraries(void)
 			       MAP_PRIVATE));
 		close(fd);
 	}
+}
+
+/* Huge pages may not be there, nor System V shared memory. */
+static void map_odd(void)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+	void *addr;
+	int id;
+
+	if (fd < 0)
+		fail("/dev/zero");
+	tell("zero", map(fd, page, PROT_READ, MAP_PRIVATE));
+	close(fd);
+
+	addr = mmap(NULL, HUGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		    MAP_HUGETLB, -1, 0);
+	if (addr != MAP_FAILED)
+		tell("huge", addr);
+
+	id = shmget(IPC_PRIVATE, page, IPC_CREAT | 0600);
+	addr = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
+	if (addr != (void *)-1)
+		tell("shm", addr);
+	if (id >= 0)
+		shmctl(id, IPC_RMID, NULL);
 }
 
 static void map_anonymous(void)
@@ -292,6 +321,7 @@ static int make_maps(const char *dir)
 	tell("outer", (void *)outer_function);
 	tell("inlined", inlined_here);
 	map_anonymous();
+	map_odd();
 	map_libraries();
 	map_elf();
 	map_files();
