@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Output as a table, as JSON Lines and for symbolizers.
  *
@@ -6,6 +6,7 @@
  * them reaches the output that a terminal would take for more than a letter.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,11 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#include "procmap.h"
+#include "command.h"
 
 #define MIN_PATH	20	/* columns that a path gets, or its own line */
 #define INDENT		4
-#define TOO_LONG	"(path too long)"
+#define ANSWER_INDENT	2
 
 /* One character of a name, as it is printed. */
 struct glyph {
@@ -69,27 +70,96 @@ static int columns(const char *s, size_t len)
 	return sum;
 }
 
-/* Prints a name, less its beginning if it takes more columns than room. */
-static void print_name(FILE *out, const char *s, size_t len, int room)
+/* Most names are of nothing but what is the same in every locale. */
+static bool is_plain(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (s[i] < ' ' || s[i] > '~' || s[i] == '\\')
+			return false;
+	return true;
+}
+
+static void print_escaped(FILE *out, const char *s, size_t len)
+{
+	struct glyph g;
+
+	if (is_plain(s, len)) {
+		fwrite(s, 1, len, out);
+		return;
+	}
+	for (; len; s += g.bytes, len -= g.bytes) {
+		g = next_glyph(s, len);
+		fputs(g.out, out);
+	}
+}
+
+static void print_whole(const char *s)
+{
+	print_escaped(stdout, s, strlen(s));
+}
+
+/* The bytes of a name that fit into so many columns. */
+static size_t fitting(const char *s, size_t len, int room)
+{
+	size_t done = 0;
+	struct glyph g;
+
+	for (; done < len; done += g.bytes) {
+		g = next_glyph(s + done, len - done);
+		room -= g.columns;
+		if (room < 0)
+			break;
+	}
+	return done;
+}
+
+/* The rest of a name that fits into so many columns. */
+static const char *fitting_end(const char *s, size_t len, int room)
 {
 	int left = columns(s, len);
 	struct glyph g;
 
-	if (left > room)
-		fputs("...", out);
-	else
-		room = left + 3;
-	for (; len; s += g.bytes, len -= g.bytes) {
+	for (; left > room; s += g.bytes, len -= g.bytes) {
 		g = next_glyph(s, len);
-		if (left <= room - 3)
-			fputs(g.out, out);
 		left -= g.columns;
 	}
+	return s;
 }
 
-static void print_whole(const char *s, size_t len)
+/*
+ * What a file is called says more than where it is, and where it begins more than what
+ * is between: directories are left out from the middle.
+ */
+static void print_shortened(const char *s, int room)
 {
-	print_name(stdout, s, len, INT_MAX);
+	const char *file = strrchr(s, '/');
+	const char *end = s + strlen(s);
+	int left;
+	size_t head;
+
+	if (columns(s, end - s) <= room) {
+		print_whole(s);
+		return;
+	}
+	left = room - 3 - (file ? columns(file, end - file) : 0);
+	head = file && left > 0 ? fitting(s, file - s, left) : 0;
+	/* Whole directories, if there is room for one. */
+	while (head && s[head] != '/')
+		head--;
+	if (head) {
+		print_escaped(stdout, s, head + 1);
+		left -= columns(s, head + 1);
+		if (left < 0)
+			file = fitting_end(file, end - file, room - 3 -
+					   columns(s, head + 1));
+	} else {
+		file = fitting_end(file ? file : s, end - (file ? file : s),
+				   room - 3);
+	}
+	fputs("...", stdout);
+	print_whole(file);
 }
 
 /* A name for a message, in memory of its own. */
@@ -100,32 +170,34 @@ char *printable(const char *s, size_t len)
 	FILE *out = open_memstream(&ret, &size);
 
 	if (!out)
-		die("out of memory");
-	print_name(out, s, len, INT_MAX);
+		out_of_memory();
+	print_escaped(out, s, len);
 	if (fclose(out))
-		die("out of memory");
+		out_of_memory();
 	return ret;
 }
 
-static void format_perms(const struct mapping *map, char perms[5])
+static const char *perms_of(const struct mapping *map)
 {
-	__u64 flags = map->q.vma_flags;
+	static const char letters[] = "rwxs", none[] = "---p";
+	static char perms[5];
+	int i;
 
-	perms[0] = flags & PROCMAP_QUERY_VMA_READABLE ? 'r' : '-';
-	perms[1] = flags & PROCMAP_QUERY_VMA_WRITABLE ? 'w' : '-';
-	perms[2] = flags & PROCMAP_QUERY_VMA_EXECUTABLE ? 'x' : '-';
-	perms[3] = flags & PROCMAP_QUERY_VMA_SHARED ? 's' : 'p';
-	perms[4] = 0;
+	for (i = 0; i < 4; i++)
+		perms[i] = map->vma.flags & (PROCMAP_READ << i) ? letters[i] :
+			none[i];
+	return perms;
 }
 
-static void format_build_id(const struct mapping *map,
-			    char id[2 * BUILD_ID_MAX + 1])
+static const char *build_id_of(const struct mapping *map)
 {
+	static char id[2 * PROCMAP_BUILD_ID_MAX + 1];
 	size_t i;
 
 	id[0] = 0;
-	for (i = 0; i < map->q.build_id_size; i++)
-		sprintf(id + 2 * i, "%02x", map->build_id[i]);
+	for (i = 0; i < map->vma.build_id_size; i++)
+		sprintf(id + 2 * i, "%02x", map->vma.build_id[i]);
+	return id;
 }
 
 /*
@@ -133,8 +205,7 @@ static void format_build_id(const struct mapping *map,
  * shrink, as more answers come in from standard input.
  */
 static struct {
-	bool started;
-	int addr, offset, dev, inode;	/* columns */
+	int addr, offset, dev, inode, page;	/* columns */
 	bool folded;			/* build ID and path on a line of their own */
 	bool narrow;			/* offset, device and inode too */
 	int path;			/* columns left for the path */
@@ -146,26 +217,41 @@ static void widen(int *width, int needed)
 		*width = needed;
 }
 
+static int digits(uint64_t value, int base)
+{
+	int n = 1;
+
+	while (value /= base)
+		n++;
+	return n;
+}
+
+static int dev_columns(const struct procmap_vma *vma)
+{
+	int major = digits(vma->dev_major, 16), minor = digits(vma->dev_minor, 16);
+
+	return (major > 2 ? major : 2) + 1 + (minor > 2 ? minor : 2);
+}
+
 static void measure(const struct answer *a)
 {
-	const struct procmap_query *q;
+	const struct procmap_vma *vma;
 
-	widen(&table.addr, snprintf(NULL, 0, "%llx", a->addr));
+	widen(&table.addr, digits(a->addr, 16));
 	if (!a->map)
 		return;
-	q = &a->map->q;
-	widen(&table.addr, snprintf(NULL, 0, "%llx", q->vma_end));
-	widen(&table.offset, snprintf(NULL, 0, "%llx", q->vma_offset));
-	widen(&table.dev, snprintf(NULL, 0, "%02x:%02x", q->dev_major,
-				   q->dev_minor));
-	widen(&table.inode, snprintf(NULL, 0, "%llu", q->inode));
+	vma = &a->map->vma;
+	widen(&table.addr, digits(vma->end, 16));
+	widen(&table.offset, digits(vma->offset, 16));
+	widen(&table.dev, dev_columns(vma));
+	widen(&table.inode, digits(vma->inode, 10));
+	widen(&table.page, digits(vma->page_size / 1024, 10) + 1);
 }
 
 /* Decides where the path goes: 80 columns are few for all that there is. */
-static void lay_out(const struct batch *batch, const struct options *opts)
+static void lay_out(const struct options *opts, int lead)
 {
-	int build_id = opts->build_id ? 2 * BUILD_ID_MAX + 1 : 0;
-	int lead = batch->walk ? 0 : table.addr + 1;
+	int build_id = opts->build_id ? 2 * PROCMAP_BUILD_ID_MAX + 1 : 0;
 
 	table.folded = false;
 	table.narrow = false;
@@ -174,7 +260,7 @@ static void lay_out(const struct batch *batch, const struct options *opts)
 		return;
 	table.path = opts->width - lead - (2 * table.addr + 2) - 5 -
 		     (table.offset + 1) - (table.dev + 1) - (table.inode + 1) -
-		     build_id;
+		     (opts->page_size ? table.page + 1 : 0) - build_id;
 	table.narrow = table.path + build_id < -1;
 	if (table.path >= MIN_PATH)
 		return;
@@ -192,149 +278,169 @@ static void print_gap(bool folded)
 		putchar(' ');
 }
 
-static void print_header(bool walk, bool build_id)
-{
-	if (!walk)
-		printf("%-*s ", table.addr, "ADDRESS");
-	printf("%-*s PERM", 2 * table.addr + 1, "START-END");
-	print_gap(table.narrow);
-	printf("%-*s %-*s %-*s", table.offset, "OFFSET", table.dev, "DEV",
-	       table.folded ? 0 : table.inode, "INODE");
-	print_gap(table.folded);
-	if (build_id)
-		printf("%-*s ", 2 * BUILD_ID_MAX, "BUILD-ID");
-	puts("PATH");
-}
-
-static void print_path(const struct mapping *map)
-{
-	if (map->name_too_long)
-		fputs(TOO_LONG, stdout);
-	else
-		print_name(stdout, map->name, strlen(map->name), table.path);
-}
-
-static void print_tail(const struct mapping *map, bool build_id)
-{
-	bool has_path = strlen(map->name) || map->name_too_long;
-	char id[2 * BUILD_ID_MAX + 1];
-
-	format_build_id(map, id);
-	if (build_id && (*id || has_path)) {
-		print_gap(table.folded);
-		printf(has_path ? "%-*s " : "%.*s", 2 * BUILD_ID_MAX,
-		       *id ? id : "-");
-		print_path(map);
-	} else if (has_path) {
-		print_gap(table.folded);
-		print_path(map);
-	}
-	putchar('\n');
-}
-
-static void print_row(const struct mapping *map, bool build_id)
-{
-	const struct procmap_query *q = &map->q;
-	bool has_tail = strlen(map->name) || map->name_too_long ||
-			(build_id && q->build_id_size);
-	char perms[5], dev[32];
-
-	format_perms(map, perms);
-	snprintf(dev, sizeof(dev), "%02x:%02x", q->dev_major, q->dev_minor);
-	printf("%0*llx-%0*llx %s", table.addr, q->vma_start, table.addr,
-	       q->vma_end, perms);
-	print_gap(table.narrow);
-	printf("%0*llx %-*s %-*llu", table.offset, q->vma_offset, table.dev,
-	       dev, has_tail && !table.folded ? table.inode : 0, q->inode);
-	print_tail(map, build_id);
-}
-
-static void print_table_answer(const struct answer *a, bool walk, bool build_id)
-{
-	if (!walk)
-		printf("%0*llx ", table.addr, a->addr);
-	if (a->map)
-		print_row(a->map, build_id);
-	else
-		puts("not found");
-}
-
-/* Most user addresses have no more digits. */
+/* Lines of input may come one by one: what is usual leaves them lined up. */
 static int usual_digits(void)
 {
 	return sizeof(long) == 4 ? 8 : 12;
 }
 
-/* Lines of input may come one by one: what is usual leaves them lined up. */
-static void start_table(bool walk)
-{
-	table.addr = walk ? 8 : usual_digits();
-	table.offset = 8;
-	table.dev = 5;
-	table.inode = walk ? 5 : 8;
-}
-
-static void print_table_header(const struct batch *batch,
-			       const struct options *opts)
+static void size_table(const struct answer *answers, size_t nr,
+		       const struct options *opts, bool walk, int indent)
 {
 	size_t i;
 
-	if (!table.started)
-		start_table(batch->walk);
-	for (i = 0; i < batch->nr_answers; i++)
-		measure(&batch->answers[i]);
-	lay_out(batch, opts);
-	if (!table.started)
-		print_header(batch->walk, opts->build_id);
-	table.started = true;
+	widen(&table.addr, walk ? 8 : usual_digits());
+	widen(&table.offset, 8);
+	widen(&table.dev, 5);
+	widen(&table.inode, walk ? 5 : 8);
+	widen(&table.page, 4);
+	for (i = 0; i < nr; i++)
+		measure(&answers[i]);
+	lay_out(opts, indent + (walk ? 0 : table.addr + 1));
+}
+
+void print_table_header(const struct batch *batch, const struct options *opts,
+			bool walk)
+{
+	size_table(batch->answers, batch->nr, opts, walk, 0);
+	if (!walk)
+		printf("%-*s ", table.addr, "ADDRESS");
+	printf("%-*s PERM", 2 * table.addr + 1, "START-END");
+	print_gap(table.narrow);
+	printf("%-*s %-*s %-*s", table.offset, "OFFSET", table.dev, "DEV",
+	       table.folded && !opts->page_size ? 0 : table.inode, "INODE");
+	if (opts->page_size)
+		printf(" %*s", table.page, "PAGE");
+	print_gap(table.folded);
+	if (opts->build_id)
+		printf("%-*s ", 2 * PROCMAP_BUILD_ID_MAX, "BUILD-ID");
+	puts("PATH");
+}
+
+static void print_tail(const struct mapping *map, bool build_id)
+{
+	bool has_path = *map->vma.name;
+	const char *id = build_id_of(map);
+
+	if (build_id && (*id || has_path)) {
+		print_gap(table.folded);
+		printf(has_path ? "%-*s " : "%.*s", 2 * PROCMAP_BUILD_ID_MAX,
+		       *id ? id : "-");
+		print_shortened(map->vma.name, table.path);
+	} else if (has_path) {
+		print_gap(table.folded);
+		print_shortened(map->vma.name, table.path);
+	}
+	putchar('\n');
+}
+
+static void put_hex(uint64_t value, int width, char behind)
+{
+	char text[ADDRESS_DIGITS + 1];
+	int at = ADDRESS_DIGITS;
+
+	text[at] = behind;
+	do {
+		text[--at] = "0123456789abcdef"[value & 15];
+		value >>= 4;
+	} while (value || ADDRESS_DIGITS - at < width);
+	fwrite(text + at, 1, sizeof(text) - at, stdout);
+}
+
+static void print_row(const struct mapping *map, const struct options *opts)
+{
+	const struct procmap_vma *vma = &map->vma;
+	bool has_tail = *vma->name || (opts->build_id && vma->build_id_size);
+	bool fill = opts->page_size || (has_tail && !table.folded);
+	char page[24];
+
+	put_hex(vma->start, table.addr, '-');
+	put_hex(vma->end, table.addr, ' ');
+	fputs(perms_of(map), stdout);
+	print_gap(table.narrow);
+	put_hex(vma->offset, table.offset, ' ');
+	put_hex(vma->dev_major, 2, ':');
+	put_hex(vma->dev_minor, 2, ' ');
+	printf("%*s%-*" PRIu64, table.dev - dev_columns(vma), "",
+	       fill ? table.inode : 0, vma->inode);
+	if (opts->page_size) {
+		snprintf(page, sizeof(page), "%" PRIu64 "K", vma->page_size / 1024);
+		printf(" %*s", table.page, page);
+	}
+	print_tail(map, opts->build_id);
+}
+
+static void print_table_answer(const struct answer *a,
+			       const struct options *opts)
+{
+	put_hex(a->addr, table.addr, ' ');
+	if (a->map)
+		print_row(a->map, opts);
+	else
+		puts("not found");
+}
+
+/* Of the file that leads there, or what is known of it otherwise. */
+static const char *path_of(const struct mapping *map)
+{
+	return map->object && map->object->path ? map->object->path :
+		map->vma.name;
 }
 
 /* Quoted in the way that llvm-symbolizer reads names with spaces. */
-static void print_file_offset(const struct answer *a)
+static void print_file_address(const struct answer *a,
+			       const struct options *opts)
 {
 	const char *path, *quote = "";
+	uint64_t addr = a->elf_addr;
 
-	if (!a->has_file_addr) {
-		printf("?? 0x%llx\n", a->addr);
+	if (!is_answered(a, opts)) {
+		printf("?? 0x%" PRIx64 "\n", a->addr);
 		return;
 	}
-	path = a->map->object->path;
+	if (opts->file_offset)
+		addr = procmap_file_offset(&a->map->vma, a->lookup);
+	path = path_of(a->map);
 	if (strpbrk(path, " '\""))
 		quote = strchr(path, '"') ? "'" : "\"";
 	fputs(quote, stdout);
-	print_whole(path, strlen(path));
-	printf("%s 0x%llx\n", quote, a->file_addr);
+	print_whole(path);
+	printf("%s 0x%" PRIx64 "\n", quote, addr);
 }
 
 static void print_frame(const struct frame *frame)
 {
 	if (frame->function)
-		print_whole(frame->function, strlen(frame->function));
+		print_whole(frame->function);
 	else
 		fputs("??", stdout);
-	if (frame->place) {
-		fputs(" at ", stdout);
-		print_whole(frame->place, strlen(frame->place));
-	}
+	if (frame->has_offset && frame->offset)
+		printf("+0x%" PRIx64, frame->offset);
+	if (!frame->source)
+		return;
+	fputs(" at ", stdout);
+	print_whole(frame->source);
+	printf(":%d", frame->line);
+	if (frame->column)
+		printf(":%d", frame->column);
 }
 
 static void print_where(const struct mapping *map)
 {
 	fputs(" in ", stdout);
-	if (strlen(map->name))
-		print_whole(map->name, strlen(map->name));
+	if (*map->vma.name)
+		print_whole(map->vma.name);
 	else
-		fputs(map->name_too_long ? TOO_LONG : "anonymous memory",
-		      stdout);
+		fputs("anonymous memory", stdout);
 	putchar('\n');
 }
 
-static void print_symbolized(const struct answer *a)
+static void print_symbolized(const struct answer *a, int indent)
 {
 	static const struct frame unknown;
 	size_t i;
 
-	printf("%0*llx ", usual_digits(), a->addr);
+	put_hex(a->addr, usual_digits(), ' ');
 	if (!a->map) {
 		puts("not found");
 		return;
@@ -342,7 +448,7 @@ static void print_symbolized(const struct answer *a)
 	print_frame(a->nr_frames ? &a->frames[0] : &unknown);
 	print_where(a->map);
 	for (i = 1; i < a->nr_frames; i++) {
-		printf("%*s (inlined into) ", usual_digits(), "");
+		printf("%*s (inlined into) ", indent + usual_digits(), "");
 		print_frame(&a->frames[i]);
 		print_where(a->map);
 	}
@@ -414,126 +520,227 @@ static void print_json_or_null(const char *s)
 		fputs("null", stdout);
 }
 
-/* KEY, and KEY_hex where the path is not UTF-8 and so not all in it */
-static void print_json_path(const char *key, const char *path)
+/* KEY, and KEY_hex where the text is not UTF-8 and so not all in it */
+static void print_json_text(const char *key, const char *text, size_t len)
 {
 	size_t i;
 
-	printf(",\"%s\":", key);
-	if (print_json_string(path, strlen(path)))
+	printf("\"%s\":", key);
+	if (print_json_string(text, len))
 		return;
 	printf(",\"%s_hex\":\"", key);
-	for (i = 0; path[i]; i++)
-		printf("%02x", (unsigned char)path[i]);
+	for (i = 0; i < len; i++)
+		printf("%02x", (unsigned char)text[i]);
 	putchar('"');
 }
 
-static void print_json_mapping(const struct mapping *map, bool build_id)
+static void print_json_mapping(const struct mapping *map,
+			       const struct options *opts)
 {
-	const struct procmap_query *q = &map->q;
-	char perms[5], id[2 * BUILD_ID_MAX + 1];
+	const struct procmap_vma *vma = &map->vma;
 
-	format_perms(map, perms);
-	printf("\"start\":\"0x%llx\",\"end\":\"0x%llx\",\"perms\":\"%s\"",
-	       q->vma_start, q->vma_end, perms);
-	printf(",\"offset\":\"0x%llx\",\"dev\":\"%02x:%02x\",\"inode\":%llu",
-	       q->vma_offset, q->dev_major, q->dev_minor, q->inode);
-	printf(",\"page_size\":%llu", q->vma_page_size);
-	if (build_id) {
-		format_build_id(map, id);
+	printf("\"start\":\"0x%" PRIx64 "\",\"end\":\"0x%" PRIx64
+	       "\",\"perms\":\"%s\"", vma->start, vma->end, perms_of(map));
+	printf(",\"offset\":\"0x%" PRIx64 "\",\"dev\":\"%02x:%02x\",\"inode\":%"
+	       PRIu64, vma->offset, vma->dev_major, vma->dev_minor, vma->inode);
+	if (opts->page_size)
+		printf(",\"page_size\":%" PRIu64, vma->page_size);
+	if (opts->build_id) {
 		fputs(",\"build_id\":", stdout);
-		print_json_or_null(*id ? id : NULL);
+		print_json_or_null(vma->build_id_size ? build_id_of(map) : NULL);
 	}
-	if (strlen(map->name))
-		print_json_path("path", map->name);
+	putchar(',');
+	if (*vma->name)
+		print_json_text("path", vma->name, strlen(vma->name));
 	else
-		fputs(",\"path\":null", stdout);
-	if (map->name_too_long)
-		fputs(",\"path_too_long\":true", stdout);
+		fputs("\"path\":null", stdout);
 }
 
-static void print_json_file_address(const struct answer *a)
+static void print_json_file(const struct answer *a)
 {
-	if (!a->has_file_addr) {
-		fputs(",\"file\":null,\"file_address\":null", stdout);
-		return;
-	}
-	print_json_path("file", a->map->object->path);
-	printf(",\"file_address\":\"0x%llx\"", a->file_addr);
+	bool has_file = a->map->vma.flags & PROCMAP_FILE;
+
+	putchar(',');
+	if (has_file || a->has_elf_addr)
+		print_json_text("file", path_of(a->map), strlen(path_of(a->map)));
+	else
+		fputs("\"file\":null", stdout);
+	if (has_file)
+		printf(",\"file_offset\":\"0x%" PRIx64 "\"",
+		       procmap_file_offset(&a->map->vma, a->lookup));
+	else
+		fputs(",\"file_offset\":null", stdout);
+	if (a->has_elf_addr)
+		printf(",\"elf_address\":\"0x%" PRIx64 "\"", a->elf_addr);
+	else
+		fputs(",\"elf_address\":null", stdout);
 }
 
-static void print_json_frames(const struct answer *a)
+static void print_json_number(const char *key, int value)
+{
+	if (value)
+		printf(",\"%s\":%d", key, value);
+	else
+		printf(",\"%s\":null", key);
+}
+
+static void print_json_frame(const struct frame *f)
+{
+	fputs("{\"function\":", stdout);
+	print_json_or_null(f->function);
+	if (f->has_offset)
+		printf(",\"offset\":\"0x%" PRIx64 "\"", f->offset);
+	else
+		fputs(",\"offset\":null", stdout);
+	fputs(",\"source\":", stdout);
+	print_json_or_null(f->source);
+	print_json_number("line", f->source ? f->line : 0);
+	print_json_number("column", f->source ? f->column : 0);
+	putchar('}');
+}
+
+static void print_json_answer(const struct answer *a, const struct options *opts)
 {
 	size_t i;
 
-	fputs(",\"frames\":[", stdout);
-	for (i = 0; i < a->nr_frames; i++) {
-		fputs(i ? ",{\"function\":" : "{\"function\":", stdout);
-		print_json_or_null(a->frames[i].function);
-		fputs(",\"source\":", stdout);
-		print_json_or_null(a->frames[i].place);
-		putchar('}');
-	}
-	putchar(']');
-}
-
-static void print_json_lookup(const struct answer *a,
-			      const struct options *opts)
-{
-	printf("\"address\":\"0x%llx\",\"found\":%s", a->addr,
+	printf("{\"address\":\"0x%" PRIx64 "\",\"found\":%s", a->addr,
 	       a->map ? "true" : "false");
-	if (!a->map)
-		return;
-	putchar(',');
-	print_json_mapping(a->map, opts->build_id);
-	if (opts->file_offset || opts->symbolize)
-		print_json_file_address(a);
-	if (opts->symbolize)
-		print_json_frames(a);
+	if (a->map) {
+		putchar(',');
+		print_json_mapping(a->map, opts);
+		if (opts->elf_address || opts->file_offset || opts->symbolize)
+			print_json_file(a);
+		if (opts->symbolize) {
+			fputs(",\"frames\":[", stdout);
+			for (i = 0; i < a->nr_frames; i++) {
+				if (i)
+					putchar(',');
+				print_json_frame(&a->frames[i]);
+			}
+			putchar(']');
+		}
+	}
+	putchar('}');
 }
 
-static void print_json(const struct answer *a, const struct options *opts,
-		       bool walk)
+static bool is_table(const struct options *opts)
 {
-	putchar('{');
-	if (a->text) {
-		fputs("\"text\":", stdout);
-		print_json_string(a->text, a->text_len);
-	} else if (walk) {
-		print_json_mapping(a->map, opts->build_id);
-	} else {
-		print_json_lookup(a, opts);
-	}
-	puts("}");
+	return !opts->json && !opts->symbolize && !opts->elf_address &&
+	       !opts->file_offset;
 }
 
 static void print_answer(const struct answer *a, const struct options *opts,
-			 bool walk)
+			 int indent)
 {
-	if (opts->json) {
-		print_json(a, opts, walk);
-	} else if (a->text) {
-		print_whole(a->text, a->text_len);
-		putchar('\n');
-	} else if (opts->symbolize) {
-		print_symbolized(a);
-	} else if (opts->file_offset) {
-		print_file_offset(a);
-	} else {
-		print_table_answer(a, walk, opts->build_id);
-	}
+	printf("%*s", indent, "");
+	if (opts->symbolize)
+		print_symbolized(a, indent);
+	else if (opts->elf_address || opts->file_offset)
+		print_file_address(a, opts);
+	else
+		print_table_answer(a, opts);
 }
 
-void print_batch(const struct batch *batch, const struct options *opts)
+void finish_printing(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write the answer: %s", strerror(errno));
+}
+
+/* The answers to what was given as arguments, or asked for without its text. */
+void print_answers(const struct batch *batch, const struct options *opts)
 {
 	size_t i;
 
-	if (!batch->nr_answers)
+	if (is_table(opts))
+		size_table(batch->answers, batch->nr, opts, false, 0);
+	for (i = 0; i < batch->nr; i++) {
+		if (opts->json) {
+			print_json_answer(&batch->answers[i], opts);
+			putchar('\n');
+		} else {
+			print_answer(&batch->answers[i], opts, 0);
+		}
+	}
+}
+
+static void print_json_line(const char *line, size_t len,
+			    const struct answer *answers, size_t nr,
+			    const struct options *opts)
+{
+	size_t i;
+
+	putchar('{');
+	print_json_text("text", line, len);
+	fputs(",\"answers\":[", stdout);
+	for (i = 0; i < nr; i++) {
+		if (i)
+			putchar(',');
+		print_json_answer(&answers[i], opts);
+	}
+	puts("]}");
+}
+
+/* A line of input as it came, and the answers below it. */
+void print_line(const char *line, size_t len, const struct answer *answers,
+		size_t nr, const struct options *opts)
+{
+	bool ended = len && line[len - 1] == '\n';
+	size_t i;
+
+	if (opts->json) {
+		print_json_line(line, len - ended, answers, nr, opts);
 		return;
-	if (!opts->json && !opts->symbolize && !opts->file_offset)
-		print_table_header(batch, opts);
-	for (i = 0; i < batch->nr_answers; i++)
-		print_answer(&batch->answers[i], opts, batch->walk);
-	if (fflush(stdout) || ferror(stdout))
-		die("cannot write the answer: %s", strerror(errno));
+	}
+	fwrite(line, 1, len, stdout);
+	if (nr && !ended)
+		putchar('\n');
+	if (nr && is_table(opts))
+		size_table(answers, nr, opts, false, ANSWER_INDENT);
+	for (i = 0; i < nr; i++)
+		print_answer(&answers[i], opts, ANSWER_INDENT);
+}
+
+static void print_heading(const struct process *proc)
+{
+	char *path = xasprintf("/proc/%d/cmdline", proc->number);
+	FILE *file = fopen(path, "re");
+	char command[4096];
+	size_t len, i;
+
+	free(path);
+	len = file ? fread(command, 1, sizeof(command) - 1, file) : 0;
+	if (file)
+		fclose(file);
+	while (len && !command[len - 1])
+		len--;
+	for (i = 0; i < len; i++)
+		if (!command[i])
+			command[i] = ' ';
+	command[len] = 0;
+	printf("%d: ", proc->number);
+	print_shortened(command, proc->opts->width ?
+			proc->opts->width - digits(proc->number, 10) - 2 : INT_MAX);
+	putchar('\n');
+}
+
+void print_walk(const struct process *proc, const struct batch *batch,
+		bool heading)
+{
+	const struct options *opts = proc->opts;
+	size_t i;
+
+	if (heading && !opts->json)
+		print_heading(proc);
+	if (!opts->json)
+		print_table_header(batch, opts, true);
+	for (i = 0; i < batch->nr; i++) {
+		if (opts->json) {
+			printf("{\"pid\":%d,", proc->number);
+			print_json_mapping(batch->answers[i].map, opts);
+			puts("}");
+		} else {
+			print_row(batch->answers[i].map, opts);
+		}
+	}
 }

@@ -1,172 +1,405 @@
-// SPDX-License-Identifier: GPL-2.0
-/* A process, and what the kernel says about its mappings. */
+// SPDX-License-Identifier: GPL-2.0-only
+/* A process, its mappings, and the files behind them. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include "procmap.h"
+#include "command.h"
 
-static __noreturn void die_no_address_space(const struct process *proc)
-{
-	die("process %s has no mappings: it is a kernel thread, or it has exited",
-	    proc->pid);
-}
+#define CHUNK_SIZE	65536
 
-static __noreturn void die_open(const struct process *proc)
+/* Memory of a batch, which is given back as a whole. */
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	_Alignas(struct mapping) char data[];
+};
+
+static void *take(struct batch *batch, size_t size)
 {
-	switch (errno) {
-	case EACCES:
-	case EPERM:
-		die("not permitted to read the mappings of process %s\n"
-		    "Run procmap as its user, or as root: it takes PTRACE_MODE_READ access, see ptrace(2)",
-		    proc->pid);
-	case ESRCH:
-		die_no_address_space(proc);
-	case ENOENT:
-		if (access("/proc/self", F_OK))
-			die("there is no /proc\n"
-			    "Mount it: mount -t proc none /proc");
-		die("no process %s, or it is hidden by the way that /proc is mounted",
-		    proc->pid);
-	default:
-		die("cannot open the mappings of process %s: %s", proc->pid,
-		    strerror(errno));
+	struct chunk *chunk = batch->chunks;
+	void *ret;
+
+	size = (size + _Alignof(struct mapping) - 1) & -_Alignof(struct mapping);
+	if (!chunk || chunk->size - chunk->used < size) {
+		size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+
+		chunk = xrealloc(NULL, sizeof(*chunk) + room);
+		chunk->next = batch->chunks;
+		chunk->used = 0;
+		chunk->size = room;
+		batch->chunks = chunk;
 	}
-}
-
-/*
- * Through the open directory, a PID that is used again for another process is
- * never mistaken for the first one.
- */
-static int open_maps(const struct process *proc)
-{
-	return openat(proc->dir, "maps", O_RDONLY | O_CLOEXEC);
-}
-
-void process_open(struct process *proc, const char *pid)
-{
-	char *path = xasprintf("/proc/%s", pid);
-
-	proc->pid = pid;
-	proc->answered = false;
-	proc->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	free(path);
-	if (proc->dir < 0)
-		die_open(proc);
-	proc->maps = open_maps(proc);
-	if (proc->maps < 0)
-		die_open(proc);
-}
-
-/* Has the process another address space than the one that was opened? */
-static bool has_executed(const struct process *proc)
-{
-	struct procmap_query q = {
-		.size = sizeof(q),
-		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
-	};
-	int fd = open_maps(proc);
-	bool ret;
-
-	if (fd < 0)	/* a program of more privilege? */
-		return errno == EACCES || errno == EPERM;
-	ret = !ioctl(fd, PROCMAP_QUERY, &q);
-	close(fd);
+	ret = chunk->data + chunk->used;
+	chunk->used += size;
 	return ret;
 }
 
-static __noreturn void die_gone(const struct process *proc)
+struct answer *add_answer(struct batch *batch, uint64_t addr)
 {
-	if (!proc->answered)
-		die_no_address_space(proc);
-	if (has_executed(proc))
-		die("process %s executed another program while it was being read\n"
-		    "What it had answered is incomplete and not shown; run procmap again",
-		    proc->pid);
-	die("process %s exited while it was being read\n"
-	    "What it had answered is incomplete and not shown",
-	    proc->pid);
+	struct answer *a;
+
+	batch->answers = grow(batch->answers, batch->nr, &batch->room,
+			      sizeof(*batch->answers));
+	a = &batch->answers[batch->nr++];
+	*a = (struct answer){ .addr = addr, .lookup = addr };
+	return a;
 }
 
-static __noreturn void die_no_ioctl(void)
+struct frame *add_frame(struct answer *a)
 {
-	struct utsname name;
-
-	uname(&name);
-	die("this kernel (%s) does not have PROCMAP_QUERY\n"
-	    "Linux has it from 6.11 on, older kernels with the PROCMAP_QUERY series",
-	    name.release);
+	a->frames = xrealloc(a->frames, (a->nr_frames + 1) * sizeof(*a->frames));
+	a->frames[a->nr_frames] = (struct frame){ };
+	return &a->frames[a->nr_frames++];
 }
 
-static __noreturn void die_query(const struct process *proc)
+void empty_batch(struct batch *batch)
 {
-	switch (errno) {
-	case ENOTTY:
-		die_no_ioctl();
-	case ESRCH:
-		die_gone(proc);
-	default:
-		die("cannot query the mappings of process %s: %s", proc->pid,
-		    strerror(errno));
+	struct chunk *chunk;
+	size_t i, j;
+
+	for (i = 0; i < batch->nr; i++) {
+		struct answer *a = &batch->answers[i];
+
+		for (j = 0; j < a->nr_frames; j++) {
+			free(a->frames[j].function);
+			free(a->frames[j].source);
+		}
+		free(a->frames);
 	}
+	while ((chunk = batch->chunks)) {
+		batch->chunks = chunk->next;
+		free(chunk);
+	}
+	batch->nr = 0;
+	batch->failed = false;
 }
 
-static struct mapping *new_mapping(const struct procmap_query *q,
-				   const char *name,
-				   const unsigned char *build_id)
+void free_batch(struct batch *batch)
 {
-	size_t size = sizeof(struct mapping) + q->vma_name_size + 1;
-	struct mapping *map = xrealloc(NULL, size);
+	empty_batch(batch);
+	free(batch->answers);
+	batch->answers = NULL;
+	batch->room = 0;
+}
 
-	memset(map, 0, size);
-	map->q = *q;
-	memcpy(map->name, name, q->vma_name_size);
-	memcpy(map->build_id, build_id, q->build_id_size);
+/* Says what is wrong with a process, and what would help. */
+int process_complain(const struct process *proc, int err)
+{
+	const char *pid = proc->pid;
+
+	if (err == -ENOENT && access("/proc/self", F_OK))
+		warn("there is no /proc\nMount it: mount -t proc none /proc");
+	else if (err == -ENOENT)
+		warn("no process %s, or it is hidden by the way that /proc is mounted",
+		     pid);
+	else if (err == -EACCES || err == -EPERM)
+		warn("not permitted to read the mappings of process %s\n"
+		     "Run procmap as its user, or as root: it takes PTRACE_MODE_READ access, see ptrace(2)",
+		     pid);
+	else if (err == -ESRCH && !proc->answered)
+		warn("process %s has no mappings: it is a kernel thread, or it has exited",
+		     pid);
+	else if (err == -ESRCH)
+		warn("process %s exited while it was being read\n"
+		     "What it had answered is incomplete and not shown", pid);
+	else if (err == -ESTALE)
+		warn("process %s executed another program while it was being read\n"
+		     "What it had answered is incomplete and not shown; run procmap again",
+		     pid);
+	else if (err == -EBADMSG)
+		warn("the mappings of process %s are not as Linux writes them",
+		     pid);
+	else
+		warn("cannot read the mappings of process %s: %s", pid,
+		     strerror(-err));
+	return EXIT_ERROR;
+}
+
+int process_open(struct process *proc, const char *pid,
+		 const struct options *opts)
+{
+	long number = strcmp(pid, "self") ? strtol(pid, NULL, 10) : getpid();
+
+	*proc = (struct process){ .pid = pid, .opts = opts };
+	if (number <= 0 || number > INT_MAX)
+		return -ENOENT;
+	proc->number = number;
+	return procmap_open(&proc->pm, number);
+}
+
+void process_close(struct process *proc)
+{
+	struct object *obj;
+
+	while ((obj = proc->objects)) {
+		proc->objects = obj->next;
+		symbols_close(obj->symbols);
+		procmap_elf_close(obj->elf);
+		if (obj->fd >= 0)
+			close(obj->fd);
+		free(obj->name);
+		free(obj->path);
+		free(obj);
+	}
+	jit_close(proc->jit);
+	procmap_close(proc->pm);
+}
+
+static unsigned int tell(const struct options *opts)
+{
+	return PROCMAP_NAME | (opts->build_id ? PROCMAP_BUILD_ID : 0) |
+	       (opts->page_size ? PROCMAP_PAGE_SIZE : 0);
+}
+
+static struct mapping *keep(struct batch *batch, const struct procmap_vma *vma)
+{
+	size_t len = strlen(vma->name) + 1;
+	struct mapping *map = take(batch, sizeof(*map) + len);
+
+	map->vma = *vma;
+	map->vma.name = memcpy(map + 1, vma->name, len);
+	map->object = NULL;
 	return map;
+}
+
+struct gathering {
+	struct process *proc;
+	struct batch *batch;
+	struct answer **sorted;
+};
+
+static int gather(const struct procmap_vma *vma, void *arg)
+{
+	struct gathering *g = arg;
+
+	add_answer(g->batch, vma->start)->map = keep(g->batch, vma);
+	g->proc->answered = true;
+	return 0;
 }
 
 /*
- * The mapping at an address, or NULL. A path that is longer than any buffer
- * that the kernel fills is left out, the rest of the answer is worth having.
+ * Gathers all before any is printed: a process that goes away meanwhile leaves an
+ * error, never what looks like a short answer.
  */
-struct mapping *process_query(struct process *proc, __u64 addr, __u64 flags,
-			      bool build_id)
+int process_walk(struct process *proc, struct batch *batch)
 {
-	unsigned char id[BUILD_ID_MAX];
-	char name[PATH_MAX];
-	struct procmap_query q = {
-		.size = sizeof(q),
-		.query_flags = flags,
-		.query_addr = addr,
-		.vma_name_size = sizeof(name),
-		.vma_name_addr = (uintptr_t)name,
-		.build_id_size = build_id ? sizeof(id) : 0,
-		.build_id_addr = build_id ? (uintptr_t)id : 0,
-	};
-	struct mapping *map;
-	bool too_long;
-	int ret;
+	struct gathering g = { .proc = proc, .batch = batch };
 
-	ret = ioctl(proc->maps, PROCMAP_QUERY, &q);
-	too_long = ret && errno == ENAMETOOLONG;
-	if (too_long) {
-		q.vma_name_size = 0;
-		q.vma_name_addr = 0;
-		ret = ioctl(proc->maps, PROCMAP_QUERY, &q);
+	return procmap_walk(proc->pm, proc->opts->filter | tell(proc->opts),
+			    gather, &g);
+}
+
+static int gather_run(const struct procmap_vma *vma, const uint64_t *addrs,
+		      size_t nr, void *arg)
+{
+	struct gathering *g = arg;
+	struct mapping *map = vma ? keep(g->batch, vma) : NULL;
+
+	(void)addrs;
+	g->proc->answered = true;
+	while (nr--)
+		(*g->sorted++)->map = map;
+	return 0;
+}
+
+static int compare_lookups(const void *a, const void *b)
+{
+	const struct answer *x = *(struct answer *const *)a;
+	const struct answer *y = *(struct answer *const *)b;
+
+	return x->lookup < y->lookup ? -1 : x->lookup > y->lookup;
+}
+
+/* Returns 0, or an error: then none of the answers has a mapping. */
+int process_lookup(struct process *proc, struct batch *batch,
+		   unsigned int filter)
+{
+	struct gathering g = { .proc = proc, .batch = batch };
+	struct answer **sorted;
+	uint64_t *addrs;
+	size_t i;
+	int err;
+
+	sorted = xrealloc(NULL, batch->nr * sizeof(*sorted));
+	addrs = xrealloc(NULL, batch->nr * sizeof(*addrs));
+	for (i = 0; i < batch->nr; i++)
+		sorted[i] = &batch->answers[i];
+	qsort(sorted, batch->nr, sizeof(*sorted), compare_lookups);
+	for (i = 0; i < batch->nr; i++)
+		addrs[i] = sorted[i]->lookup;
+	g.sorted = sorted;
+	err = procmap_lookup_sorted(proc->pm, addrs, batch->nr,
+				    filter | tell(proc->opts) |
+				    (proc->opts->next ? PROCMAP_NEXT : 0),
+				    gather_run, &g);
+	for (i = 0; err && i < batch->nr; i++)
+		batch->answers[i].map = NULL;
+	if (err == -ESRCH || err == -ESTALE)
+		proc->gone = err;
+	free(sorted);
+	free(addrs);
+	return err;
+}
+
+/* Why there is no file, and what would help; once for each. */
+static void complain_of_file(const struct object *obj)
+{
+	static const char map_files[] =
+		"root can read the one that is mapped, through /proc/PID/map_files";
+	char *name = printable(obj->name, strlen(obj->name));
+
+	switch (obj->fd) {
+	case -ENOTSUP:
+		warn("%s: not a regular file, and so not a program or a library",
+		     name);
+		break;
+	case -ESTALE:
+		warn("%s: the file there is not the one that is mapped; %s", name,
+		     map_files);
+		break;
+	case -ENOENT:
+	case -EPERM:
+		warn("%s: the file is not there any more, or not in sight; %s",
+		     name, map_files);
+		break;
+	default:
+		warn("%s: %s", name, strerror(-obj->fd));
 	}
-	if (ret && errno != ENOENT)
-		die_query(proc);
-	proc->answered = true;
-	if (ret)
-		return NULL;
+	free(name);
+}
 
-	map = new_mapping(&q, name, id);
-	map->name_too_long = too_long;
-	return map;
+static char *path_of(struct process *proc, const struct object *obj,
+		     const struct procmap_vma *vma)
+{
+	char path[PATH_MAX];
+
+	if (procmap_file_path(proc->pm, vma, obj->fd, path, sizeof(path)))
+		return xstrdup(obj->name);
+	return xstrdup(path);
+}
+
+static struct object *new_object(struct process *proc,
+				 const struct procmap_vma *vma)
+{
+	struct object *obj = xrealloc(NULL, sizeof(*obj));
+
+	*obj = (struct object){
+		.next = proc->objects, .inode = vma->inode,
+		.dev_major = vma->dev_major, .dev_minor = vma->dev_minor,
+		.name = xstrdup(vma->name),
+	};
+	proc->objects = obj;
+	obj->fd = procmap_open_file(proc->pm, vma, NULL);
+	if (obj->fd >= 0) {
+		int err = procmap_elf_open(&obj->elf, obj->fd);
+
+		if (err == -ENOMEM)
+			out_of_memory();
+		obj->path = path_of(proc, obj, vma);
+	} else if (vma->flags & PROCMAP_FILE) {
+		complain_of_file(obj);
+	}
+	return obj;
+}
+
+/*
+ * The file stays open, so that its inode number is not used again: whatever is called
+ * the same later is the same file.
+ */
+static struct object *find_object(struct process *proc,
+				  const struct procmap_vma *vma)
+{
+	struct object *obj;
+
+	if (!(vma->flags & PROCMAP_FILE) && strcmp(vma->name, "[vdso]"))
+		return NULL;
+	for (obj = proc->objects; obj; obj = obj->next)
+		if (obj->inode == vma->inode && obj->dev_major == vma->dev_major &&
+		    obj->dev_minor == vma->dev_minor &&
+		    !strcmp(obj->name, vma->name))
+			return obj;
+	return new_object(proc, vma);
+}
+
+static void find_elf_address(struct process *proc, struct answer *a)
+{
+	struct mapping *map = a->map;
+
+	if (!map->object)
+		map->object = find_object(proc, &map->vma);
+	if (map->object && map->object->elf)
+		a->has_elf_addr = !procmap_elf_address(map->object->elf, &map->vma,
+						       a->lookup, &a->elf_addr);
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+	const struct answer *x = *(struct answer *const *)a;
+	const struct answer *y = *(struct answer *const *)b;
+
+	if (x->map->object != y->map->object)
+		return x->map->object < y->map->object ? -1 : 1;
+	return x->elf_addr < y->elf_addr ? -1 : x->elf_addr > y->elf_addr;
+}
+
+/* The answers of each object together, in the order of their addresses. */
+static void find_symbols(struct process *proc, struct batch *batch,
+			 struct answer **sorted, size_t nr)
+{
+	const char *tool = proc->opts->tool;
+	size_t i, run;
+
+	qsort(sorted, nr, sizeof(*sorted), compare_objects);
+	for (i = 0; i < nr; i += run) {
+		struct object *obj = sorted[i]->map->object;
+
+		for (run = 1; i + run < nr; run++)
+			if (sorted[i + run]->map->object != obj)
+				break;
+		progress("%zu of %zu addresses, symbols of %s", i, nr, obj->path);
+		if (tool)
+			batch->failed |= !tool_find(tool, obj, sorted + i, run);
+		else
+			symbols_find(proc, obj, sorted + i, run);
+	}
+}
+
+/* Finds the file, the address in it, and the symbols, as the options ask for. */
+void process_symbolize(struct process *proc, struct batch *batch)
+{
+	struct answer **sorted;
+	size_t i, nr = 0;
+
+	sorted = xrealloc(NULL, batch->nr * sizeof(*sorted));
+	for (i = 0; i < batch->nr; i++) {
+		struct answer *a = &batch->answers[i];
+
+		if (!a->map)
+			continue;
+		find_elf_address(proc, a);
+		if (a->has_elf_addr)
+			sorted[nr++] = a;
+	}
+	if (proc->opts->symbolize) {
+		find_symbols(proc, batch, sorted, nr);
+		for (i = 0; i < batch->nr; i++)
+			if (batch->answers[i].map && !batch->answers[i].nr_frames)
+				jit_find(proc, &batch->answers[i]);
+	}
+	free(sorted);
+}
+
+/* Has the address all that was asked for? */
+bool is_answered(const struct answer *a, const struct options *opts)
+{
+	if (!a->map)
+		return false;
+	if (opts->symbolize)
+		return a->nr_frames && a->frames[0].function;
+	if (opts->elf_address)
+		return a->has_elf_addr;
+	return !opts->file_offset || a->map->vma.flags & PROCMAP_FILE;
 }

@@ -1,31 +1,29 @@
-// SPDX-License-Identifier: GPL-2.0
-/* procmap - show the memory mappings of a process with PROCMAP_QUERY */
+// SPDX-License-Identifier: GPL-2.0-only
+/* procmap - show the memory mappings of a process, and what is at its addresses */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "procmap.h"
+#include "command.h"
 
 #define OUTPUT_SIZE	65536
-/* A line that is longer is taken for several. */
-#define MAX_LINE	65536
-/* A word of fewer digits, with others behind it, is a number of something. */
-#define MIN_DIGITS	6
 
 static const char help[] =
-	"Usage: procmap [-p PID] [OPTION...]\n"
+	"Usage: procmap [OPTION...] PID...\n"
 	"       procmap -p PID [OPTION...] ADDRESS...\n"
 	"       procmap -p PID [OPTION...] -\n"
 	"\n"
-	"Show the memory mappings of a process: all of them, or those that cover the\n"
-	"hexadecimal addresses given, as arguments or, with '-', on standard input.\n"
+	"Show the memory mappings of processes: all of them, or those that cover the\n"
+	"hexadecimal addresses given, as arguments or, with '-', in the lines of standard\n"
+	"input, which are passed on with the answers below.\n"
 	"\n"
-	"  -p, --pid=PID          the process; default for a walk: procmap itself\n"
+	"  -p, --pid=PID          the process, or 'self'\n"
 	"\n"
 	"Only mappings that are (all that are given must hold):\n"
 	"      --read             readable\n"
@@ -35,18 +33,23 @@ static const char help[] =
 	"      --file             backed by a file\n"
 	"\n"
 	"With addresses:\n"
+	"      --symbolize[=TOOL] print function and line; TOOL is used like addr2line\n"
+	"      --debug-dir=DIR    look there for debug files too\n"
+	"      --debuginfod[=URL] get debug files from the network\n"
+	"      --return-addresses they are return addresses: look up the call before\n"
+	"      --elf-address      print 'FILE ADDRESS' for addr2line -e, objdump, nm\n"
+	"      --file-offset      print 'FILE OFFSET' for uprobes\n"
 	"      --next             where nothing covers an address, the next mapping above\n"
-	"      --file-offset      print 'FILE ADDRESS' for addr2line -e, llvm-symbolizer\n"
-	"      --symbolize[=TOOL] print function and line by way of llvm-symbolizer,\n"
-	"                         addr2line or TOOL\n"
+	"      --answers-only     do not pass on the lines of standard input\n"
 	"\n"
 	"Output:\n"
 	"      --build-id         with the build ID of the file\n"
+	"      --page-size        with the page size of the mapping\n"
 	"      --json             one JSON object a line\n"
-	"      --width=COLUMNS    fit the output into so many columns, 0 for no limit;\n"
+	"      --width=COLUMNS    fit the table into so many columns, 0 for no limit;\n"
 	"                         default: the terminal's, no limit without one\n"
 	"  -h, --help             print this help\n"
-	"  -V, --version          print the version\n"
+	"  -V, --version          print the version, and what there is to work with\n"
 	"\n"
 	"Exit status: 0 if all was found, 1 if something was not, 2 on an error.\n";
 
@@ -57,9 +60,15 @@ enum {
 	OPT_SHARED,
 	OPT_FILE,
 	OPT_NEXT,
+	OPT_ELF_ADDRESS,
 	OPT_FILE_OFFSET,
 	OPT_SYMBOLIZE,
+	OPT_DEBUG_DIR,
+	OPT_DEBUGINFOD,
+	OPT_RETURN_ADDRESSES,
+	OPT_ANSWERS_ONLY,
 	OPT_BUILD_ID,
+	OPT_PAGE_SIZE,
 	OPT_JSON,
 	OPT_WIDTH,
 };
@@ -72,9 +81,15 @@ static const struct option long_options[] = {
 	{ "shared",	 no_argument,	    NULL, OPT_SHARED },
 	{ "file",	 no_argument,	    NULL, OPT_FILE },
 	{ "next",	 no_argument,	    NULL, OPT_NEXT },
+	{ "elf-address", no_argument,	    NULL, OPT_ELF_ADDRESS },
 	{ "file-offset", no_argument,	    NULL, OPT_FILE_OFFSET },
 	{ "symbolize",	 optional_argument, NULL, OPT_SYMBOLIZE },
+	{ "debug-dir",	 required_argument, NULL, OPT_DEBUG_DIR },
+	{ "debuginfod",	 optional_argument, NULL, OPT_DEBUGINFOD },
+	{ "return-addresses", no_argument,  NULL, OPT_RETURN_ADDRESSES },
+	{ "answers-only", no_argument,	    NULL, OPT_ANSWERS_ONLY },
 	{ "build-id",	 no_argument,	    NULL, OPT_BUILD_ID },
+	{ "page-size",	 no_argument,	    NULL, OPT_PAGE_SIZE },
 	{ "json",	 no_argument,	    NULL, OPT_JSON },
 	{ "width",	 required_argument, NULL, OPT_WIDTH },
 	{ "help",	 no_argument,	    NULL, 'h' },
@@ -82,12 +97,34 @@ static const struct option long_options[] = {
 	{ }
 };
 
+/* What was given on the command line, besides the options themselves. */
+struct command {
+	struct options opts;
+	const char *pid;
+	bool has_width;
+};
+
 static __noreturn void show(const char *text)
 {
 	fputs(text, stdout);
-	if (fflush(stdout))
-		die("cannot write: %s", strerror(errno));
+	finish_printing();
 	exit(EXIT_SUCCESS);
+}
+
+static __noreturn void show_version(void)
+{
+	struct procmap *pm;
+
+	if (procmap_open(&pm, 0))
+		pm = NULL;
+	printf("procmap " PROCMAP_VERSION "\n"
+	       "symbols: %s\n"
+	       "mappings: %s\n",
+	       symbols_version(), !pm ? "there is no /proc" :
+	       procmap_get_way(pm) == PROCMAP_IOCTL ? "PROCMAP_QUERY" :
+	       "the text of /proc/PID/maps; this kernel has no PROCMAP_QUERY");
+	procmap_close(pm);
+	show("");
 }
 
 static const char *parse_pid(const char *arg)
@@ -95,8 +132,8 @@ static const char *parse_pid(const char *arg)
 	if (!strcmp(arg, "self"))
 		return arg;
 	if (!*arg || arg[strspn(arg, "0123456789")])
-		die("'%s' is not a process ID: give a number, or 'self'",
-		    printable(arg, strlen(arg)));
+		die("'%s' is not a process ID: give a number, or 'self'\n"
+		    "Addresses go with -p PID", printable(arg, strlen(arg)));
 	return arg;
 }
 
@@ -108,6 +145,23 @@ static int parse_width(const char *arg)
 	return atoi(arg);
 }
 
+/* The library wants absolute paths, with colons between. */
+static void add_debug_dir(struct options *opts, const char *arg)
+{
+	char *old = opts->debug_dirs;
+	char *dir = realpath(arg, NULL);
+
+	if (!dir)
+		die("--debug-dir: '%s': %s", printable(arg, strlen(arg)),
+		    strerror(errno));
+	if (strchr(dir, ':'))
+		die("--debug-dir: '%s' has a colon in it, which debug directories cannot have",
+		    printable(dir, strlen(dir)));
+	opts->debug_dirs = xasprintf("%s%s%s", old ? old : "", old ? ":" : "", dir);
+	free(old);
+	free(dir);
+}
+
 static int terminal_width(void)
 {
 	struct winsize size;
@@ -117,441 +171,321 @@ static int terminal_width(void)
 	return size.ws_col;
 }
 
-static void parse_option(struct options *opts, int opt)
+static void set_pid(struct command *cmd, const char *arg)
 {
+	if (cmd->pid)
+		die("-p is given twice\n"
+		    "To see several processes, give them as arguments: procmap PID PID");
+	cmd->pid = parse_pid(arg);
+}
+
+static void parse_option(struct command *cmd, int opt)
+{
+	struct options *opts = &cmd->opts;
+
 	switch (opt) {
 	case 'p':
-		opts->pid = parse_pid(optarg);
+		set_pid(cmd, optarg);
 		break;
 	case OPT_READ:
-		opts->filter |= PROCMAP_QUERY_VMA_READABLE;
+		opts->filter |= PROCMAP_READ;
 		break;
 	case OPT_WRITE:
-		opts->filter |= PROCMAP_QUERY_VMA_WRITABLE;
+		opts->filter |= PROCMAP_WRITE;
 		break;
 	case OPT_EXEC:
-		opts->filter |= PROCMAP_QUERY_VMA_EXECUTABLE;
+		opts->filter |= PROCMAP_EXEC;
 		break;
 	case OPT_SHARED:
-		opts->filter |= PROCMAP_QUERY_VMA_SHARED;
+		opts->filter |= PROCMAP_SHARED;
 		break;
 	case OPT_FILE:
-		opts->filter |= PROCMAP_QUERY_FILE_BACKED_VMA;
+		opts->filter |= PROCMAP_FILE;
 		break;
 	case OPT_NEXT:
 		opts->next = true;
+		break;
+	case OPT_ELF_ADDRESS:
+		opts->elf_address = true;
 		break;
 	case OPT_FILE_OFFSET:
 		opts->file_offset = true;
 		break;
 	case OPT_SYMBOLIZE:
 		opts->symbolize = true;
-		opts->symbolizer = optarg;
+		opts->tool = optarg;
+		break;
+	case OPT_DEBUG_DIR:
+		add_debug_dir(opts, optarg);
+		break;
+	case OPT_DEBUGINFOD:
+		opts->debuginfod = optarg ? optarg : "";
+		break;
+	case OPT_RETURN_ADDRESSES:
+		opts->return_addresses = true;
+		break;
+	case OPT_ANSWERS_ONLY:
+		opts->answers_only = true;
 		break;
 	case OPT_BUILD_ID:
 		opts->build_id = true;
+		break;
+	case OPT_PAGE_SIZE:
+		opts->page_size = true;
 		break;
 	case OPT_JSON:
 		opts->json = true;
 		break;
 	case OPT_WIDTH:
 		opts->width = parse_width(optarg);
+		cmd->has_width = true;
 		break;
 	case 'h':
 		show(help);
 	case 'V':
-		show("procmap " PROCMAP_VERSION "\n");
+		show_version();
 	default:
 		fputs("Try 'procmap --help'.\n", stderr);
 		exit(EXIT_ERROR);
 	}
 }
 
-static void check_options(const struct options *opts, bool walk)
+/* Refuses what would have to be ignored. */
+static void check_symbolizer(const struct options *opts)
 {
-	bool files = opts->file_offset || opts->symbolize;
+	bool own = opts->symbolize && !opts->tool;
+	const char *urls = getenv("DEBUGINFOD_URLS");
 
-	if (!walk && !opts->pid)
-		die("whose addresses? Give the process with -p PID");
-	if (walk && (opts->next || files))
-		die("--next, --file-offset and --symbolize need addresses\n"
-		    "Give them as arguments, or '-' to read them from standard input");
-	if (opts->next && files)
-		die("--next goes neither with --file-offset nor with --symbolize\n"
+	if ((opts->debug_dirs || opts->debuginfod) && !own)
+		die("--debug-dir and --debuginfod go with --symbolize, without a TOOL");
+	if (own && !have_libdw)
+		die("this procmap was built without libdw, which finds symbols\n"
+		    "Name another program that does: --symbolize=addr2line or --symbolize=llvm-symbolizer");
+	if (opts->debuginfod && !*opts->debuginfod && (!urls || !*urls))
+		die("--debuginfod: which server? Give its URL, or set DEBUGINFOD_URLS");
+}
+
+static void check_walk(const struct options *opts)
+{
+	if (opts->next || opts->symbolize || opts->elf_address ||
+	    opts->file_offset || opts->return_addresses)
+		die("--next, --symbolize, --elf-address, --file-offset and --return-addresses need addresses\n"
+		    "Give them behind -p PID, or '-' to read them from standard input");
+}
+
+static void check_lookup(const struct command *cmd, bool input)
+{
+	const struct options *opts = &cmd->opts;
+	bool table = !opts->symbolize && !opts->elf_address && !opts->file_offset;
+
+	if (opts->symbolize + opts->elf_address + opts->file_offset > 1)
+		die("of --symbolize, --elf-address and --file-offset, only one can be had\n"
+		    "With --symbolize, --json has the others too");
+	if (!table && !opts->json &&
+	    (opts->build_id || opts->page_size || cmd->has_width))
+		die("--build-id, --page-size and --width are of the table, which is not shown with --symbolize, --elf-address or --file-offset");
+	if (opts->next && (!table || input || opts->return_addresses))
+		die("--next goes neither with '-' nor with --symbolize, --elf-address, --file-offset or --return-addresses\n"
 		    "The mapping that it finds need not have the address in it");
 }
 
-static struct answer *add_answer(struct batch *batch)
+static void check_command(const struct command *cmd, bool walk, bool input)
 {
-	struct answer *answer;
+	const struct options *opts = &cmd->opts;
 
-	batch->answers = grow(batch->answers, batch->nr_answers,
-			      &batch->room_answers, sizeof(*batch->answers));
-	answer = &batch->answers[batch->nr_answers++];
-	memset(answer, 0, sizeof(*answer));
-	return answer;
+	if (opts->json && cmd->has_width)
+		die("--width is of the table, which is not shown with --json");
+	if (opts->answers_only && !input)
+		die("--answers-only goes with '-', the lines of standard input");
+	check_symbolizer(opts);
+	if (walk)
+		check_walk(opts);
+	else
+		check_lookup(cmd, input);
 }
 
-static void add_mapping(struct batch *batch, struct mapping *map)
+static uint64_t hex_digit(char c)
 {
-	batch->maps = grow(batch->maps, batch->nr_maps, &batch->room_maps,
-			   sizeof(*batch->maps));
-	batch->maps[batch->nr_maps++] = map;
-}
-
-static void free_frames(struct answer *answer)
-{
-	size_t i;
-
-	for (i = 0; i < answer->nr_frames; i++) {
-		free(answer->frames[i].function);
-		free(answer->frames[i].place);
-	}
-	free(answer->frames);
-}
-
-static void empty_batch(struct batch *batch)
-{
-	size_t i;
-
-	for (i = 0; i < batch->nr_answers; i++)
-		free_frames(&batch->answers[i]);
-	for (i = 0; i < batch->nr_maps; i++)
-		free(batch->maps[i]);
-	free_objects(batch);
-	batch->nr_answers = 0;
-	batch->nr_maps = 0;
-	batch->failed = false;
-}
-
-static void free_batch(struct batch *batch)
-{
-	free(batch->answers);
-	free(batch->maps);
-}
-
-static int compare_addresses(const void *a, const void *b)
-{
-	const struct answer *x = *(struct answer *const *)a;
-	const struct answer *y = *(struct answer *const *)b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-/* The answers that have an address, in the order of their addresses. */
-static struct answer **sort_addresses(struct batch *batch, size_t *nr)
-{
-	struct answer **sorted;
-	size_t i;
-
-	sorted = xrealloc(NULL, (batch->nr_answers + 1) * sizeof(*sorted));
-	*nr = 0;
-	for (i = 0; i < batch->nr_answers; i++)
-		if (!batch->answers[i].text)
-			sorted[(*nr)++] = &batch->answers[i];
-	qsort(sorted, *nr, sizeof(*sorted), compare_addresses);
-	return sorted;
-}
-
-static struct mapping *query(struct process *proc, const struct options *opts,
-			     __u64 addr, bool or_next)
-{
-	__u64 flags = opts->filter;
-
-	if (or_next)
-		flags |= PROCMAP_QUERY_COVERING_OR_NEXT_VMA;
-	return process_query(proc, addr, flags, opts->build_id ||
-			     opts->file_offset || opts->symbolize);
-}
-
-/*
- * One query for each mapping that is hit. While addresses follow, each query
- * asks for the next mapping too: that answers for all the addresses of a gap.
- */
-static void lookup(struct process *proc, struct batch *batch,
-		   const struct options *opts)
-{
-	struct mapping *map = NULL;
-	struct answer **sorted;
-	bool at_end = false;
-	size_t i, nr;
-
-	sorted = sort_addresses(batch, &nr);
-	for (i = 0; i < nr && !at_end; i++) {
-		__u64 addr = sorted[i]->addr;
-
-		if (!map || addr >= map->q.vma_end) {
-			map = query(proc, opts, addr, opts->next || i + 1 < nr);
-			if (map)
-				add_mapping(batch, map);
-			at_end = !map;
-		}
-		if (map && (addr >= map->q.vma_start || opts->next))
-			sorted[i]->map = map;
-	}
-	free(sorted);
-}
-
-static int exit_status(const struct batch *batch, const struct options *opts)
-{
-	bool files = opts->file_offset || opts->symbolize;
-	size_t i;
-
-	if (batch->failed)
-		return EXIT_ERROR;
-	for (i = 0; i < batch->nr_answers; i++) {
-		const struct answer *a = &batch->answers[i];
-
-		if (a->text)
-			continue;
-		if (!a->map || (files && !a->has_file_addr))
-			return EXIT_NOT_FOUND;
-	}
-	return EXIT_FOUND;
-}
-
-/* Looks up, prints and empties a batch of addresses. */
-static int answer_batch(struct process *proc, struct batch *batch,
-			const struct options *opts)
-{
-	int ret;
-
-	lookup(proc, batch, opts);
-	if (opts->file_offset || opts->symbolize)
-		find_file_addresses(batch, proc);
-	if (opts->symbolize)
-		symbolize(batch, opts->symbolizer);
-	print_batch(batch, opts);
-	ret = exit_status(batch, opts);
-	empty_batch(batch);
-	return ret;
-}
-
-static size_t hex_digits(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (!memchr("0123456789abcdefABCDEF", s[i], 22))
-			break;
-	return i;
-}
-
-static bool has_prefix(const char *s, size_t len)
-{
-	return len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
 }
 
 /* Takes a whole word as a hexadecimal number, with or without 0x. */
-static bool parse_address(const char *s, size_t len, __u64 *addr)
+bool parse_address(const char *s, size_t len, uint64_t *addr)
 {
 	size_t i;
 
-	if (has_prefix(s, len)) {
+	if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
 		s += 2;
 		len -= 2;
 	}
-	if (!len || hex_digits(s, len) != len)
-		return false;
 	*addr = 0;
 	for (i = 0; i < len; i++) {
-		int c = s[i] | 0x20;
-
-		if (*addr >> 60)
+		if (hex_digit(s[i]) == 16 || *addr >> 60)
 			return false;
-		*addr = *addr << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+		*addr = *addr << 4 | hex_digit(s[i]);
 	}
-	return true;
+	return len > 0;
 }
 
-static bool is_separator(char c)
+static int answer_batch(struct process *proc, struct batch *batch)
 {
-	return c && strchr(" \t\r[](){}<>,:;", c);
+	const struct options *opts = proc->opts;
+	int err, status = EXIT_FOUND;
+	size_t i;
+
+	progress_start();
+	err = process_lookup(proc, batch, opts->filter);
+	if (err)
+		return process_complain(proc, err);
+	if (opts->elf_address || opts->file_offset || opts->symbolize)
+		process_symbolize(proc, batch);
+	progress_stop();
+	if (!opts->json && !opts->elf_address && !opts->file_offset &&
+	    !opts->symbolize)
+		print_table_header(batch, opts, false);
+	print_answers(batch, opts);
+	finish_printing();
+	for (i = 0; i < batch->nr; i++)
+		if (!is_answered(&batch->answers[i], opts))
+			status = EXIT_NOT_FOUND;
+	return batch->failed ? EXIT_ERROR : status;
 }
 
-/* Moves on to the next word of a line, which is empty at the line's end. */
-static size_t next_word(const char **s, const char *end)
-{
-	size_t len = 0;
-
-	while (*s < end && is_separator(**s))
-		(*s)++;
-	while (*s + len < end && !is_separator((*s)[len]))
-		len++;
-	return len;
-}
-
-/*
- * The address of a line of a stack trace: its first word that has 0x in front,
- * else its first word if that is hexadecimal, and long or alone.
- */
-static bool find_address(const char *line, size_t line_len, __u64 *addr)
-{
-	const char *end = line + line_len;
-	const char *s;
-	size_t len;
-
-	for (s = line; (len = next_word(&s, end)); s += len)
-		if (has_prefix(s, len) && parse_address(s, len, addr))
-			return true;
-	s = line;
-	len = next_word(&s, end);
-	if (!parse_address(s, len, addr))
-		return false;
-	s += len;
-	return len >= MIN_DIGITS || !next_word(&s, end);
-}
-
-static bool add_line(struct batch *batch, const char *line, size_t len)
-{
-	struct answer *answer = add_answer(batch);
-
-	if (find_address(line, len, &answer->addr))
-		return true;
-	answer->text = line;
-	answer->text_len = len;
-	return false;
-}
-
-/*
- * Adds the whole lines of the input to the batch, and what may not get longer.
- * Returns the bytes used.
- */
-static size_t add_lines(struct batch *batch, const char *buf, size_t len,
-			bool at_end, bool *any)
-{
-	size_t used = 0;
-
-	while (used < len) {
-		const char *line = buf + used;
-		const char *nl = memchr(line, '\n', len - used);
-
-		if (!nl && !at_end && len - used < MAX_LINE)
-			break;
-		if (!nl)
-			nl = buf + len;
-		*any |= add_line(batch, line, nl - line);
-		used = nl - buf + 1;
-	}
-	return used < len ? used : len;
-}
-
-static size_t read_input(char *buf, size_t size)
-{
-	ssize_t ret;
-
-	do {
-		ret = read(STDIN_FILENO, buf, size);
-	} while (ret < 0 && errno == EINTR);
-	if (ret < 0)
-		die("cannot read standard input: %s", strerror(errno));
-	return ret;
-}
-
-/*
- * What one read brings makes a batch: a line that comes alone is answered at
- * once, lines that come together cost few queries, and nothing that was learnt
- * for an earlier line is taken as still true for a later one.
- */
-static int answer_input(struct process *proc, const struct options *opts)
-{
-	static char buf[MAX_LINE];
-	int status, ret = EXIT_FOUND;
-	struct batch batch = { };
-	bool any = false;
-	size_t len = 0;
-	size_t got, used;
-
-	do {
-		got = read_input(buf + len, sizeof(buf) - len);
-		len += got;
-		used = add_lines(&batch, buf, len, !got, &any);
-		status = answer_batch(proc, &batch, opts);
-		if (ret < status)
-			ret = status;
-		len -= used;
-		memmove(buf, buf + used, len);
-	} while (got);
-	free_batch(&batch);
-
-	if (any)
-		return ret;
-	warn("no address on standard input");
-	return EXIT_NOT_FOUND;
-}
-
-static int answer_arguments(struct process *proc, char **args,
-			    const struct options *opts)
+static int answer_arguments(struct process *proc, char **args)
 {
 	struct batch batch = { };
+	uint64_t addr;
 	int ret;
 
 	for (; *args; args++) {
-		if (!parse_address(*args, strlen(*args),
-				   &add_answer(&batch)->addr))
+		struct answer *a;
+
+		if (!parse_address(*args, strlen(*args), &addr))
 			die("'%s' is not an address\n"
-			    "Give up to 16 hexadecimal digits, or '-' alone to read addresses from standard input",
+			    "Give up to 16 hexadecimal digits, or '-' alone to read standard input",
 			    printable(*args, strlen(*args)));
+		a = add_answer(&batch, addr);
+		a->lookup = addr - (proc->opts->return_addresses && addr);
 	}
-	ret = answer_batch(proc, &batch, opts);
+	ret = answer_batch(proc, &batch);
 	free_batch(&batch);
 	return ret;
 }
 
-/*
- * Prints only when the last mapping has been read: a process that goes away
- * meanwhile leaves an error, never what looks like a short answer.
- */
-static int walk(struct process *proc, const struct options *opts)
+static int walk(const char *pid, const struct options *opts, bool heading)
 {
-	struct batch batch = { .walk = true };
-	struct mapping *map;
-	__u64 addr = 0;
-	bool found;
+	struct batch batch = { };
+	struct process proc;
+	int err, ret = EXIT_FOUND;
 
-	while ((map = query(proc, opts, addr, true))) {
-		add_mapping(&batch, map);
-		add_answer(&batch)->map = map;
-		addr = map->q.vma_end;
+	err = process_open(&proc, pid, opts);
+	if (!err) {
+		progress_start();
+		progress("reading the mappings of process %s", pid);
+		err = process_walk(&proc, &batch);
+		progress_stop();
 	}
-	found = batch.nr_answers;
-	if (found)
-		print_batch(&batch, opts);
-	else
-		warn("process %s has no such mapping", proc->pid);
-	empty_batch(&batch);
+	if (err) {
+		ret = process_complain(&proc, err);
+	} else if (!batch.nr) {
+		warn("process %s has no such mapping", pid);
+		ret = EXIT_NOT_FOUND;
+	} else {
+		print_walk(&proc, &batch, heading);
+		finish_printing();
+	}
 	free_batch(&batch);
-	return found ? EXIT_FOUND : EXIT_NOT_FOUND;
+	process_close(&proc);
+	return ret;
 }
 
-static void parse_command(struct options *opts, int argc, char **argv)
+static int walk_all(char **pids, const struct options *opts)
 {
-	int opt;
+	bool several = pids[0] && pids[1];
+	int status, ret = EXIT_FOUND;
+	char **pid;
 
-	while ((opt = getopt_long(argc, argv, "p:hV", long_options, NULL)) >= 0)
-		parse_option(opts, opt);
-	check_options(opts, optind == argc);
-	if (!opts->pid)
-		opts->pid = "self";
+	for (pid = pids; *pid; pid++)
+		parse_pid(*pid);
+	for (pid = pids; *pid; pid++) {
+		if (pid > pids && !opts->json)
+			putchar('\n');
+		status = walk(*pid, opts, several);
+		if (ret < status)
+			ret = status;
+	}
+	return ret;
+}
+
+static int look_up(const char *pid, char **args, const struct options *opts)
+{
+	struct process proc;
+	int ret = process_open(&proc, pid, opts);
+
+	if (ret)
+		ret = process_complain(&proc, ret);
+	else if (!strcmp(*args, "-") && !args[1])
+		ret = answer_input(&proc);
+	else
+		ret = answer_arguments(&proc, args);
+	process_close(&proc);
+	return ret;
+}
+
+/* Nothing is asked of the network unless it is wanted. */
+static void set_debuginfod(const char *url)
+{
+	if (!url)
+		unsetenv("DEBUGINFOD_URLS");
+	else if (*url && setenv("DEBUGINFOD_URLS", url, 1))
+		out_of_memory();
+}
+
+/* The files that are mapped stay open. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int main(int argc, char **argv)
 {
 	/* An answer goes out in large pieces, whatever standard output is. */
 	static char output[OUTPUT_SIZE];
-	struct options opts = { };
-	struct process proc;
+	struct command cmd = { };
+	char *pids[] = { "self", NULL };
+	bool input;
+	int opt;
 
 	setlocale(LC_CTYPE, "");
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
-	opts.width = terminal_width();
-	parse_command(&opts, argc, argv);
+	while ((opt = getopt_long(argc, argv, "p:hV", long_options, NULL)) >= 0)
+		parse_option(&cmd, opt);
 	argv += optind;
+	input = *argv && !strcmp(*argv, "-") && !argv[1];
+	if (input && !cmd.pid)
+		die("whose addresses? Give the process with -p PID");
+	check_command(&cmd, !cmd.pid || !*argv, input);
+	if (!cmd.has_width)
+		cmd.opts.width = terminal_width();
+	set_debuginfod(cmd.opts.debuginfod);
+	allow_many_files();
 
-	process_open(&proc, opts.pid);
-	if (!*argv)
-		return walk(&proc, &opts);
-	if (!strcmp(*argv, "-") && !argv[1])
-		return answer_input(&proc, &opts);
-	return answer_arguments(&proc, argv, &opts);
+	if (cmd.pid && *argv)
+		opt = look_up(cmd.pid, argv, &cmd.opts);
+	else if (*argv)
+		opt = walk_all(argv, &cmd.opts);
+	else if (cmd.pid)
+		opt = walk(cmd.pid, &cmd.opts, false);
+	else
+		opt = walk_all(pids, &cmd.opts);
+	free(cmd.opts.debug_dirs);
+	return opt;
 }

@@ -1,11 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Preloaded into procmap (LD_PRELOAD), stands between it and the kernel:
  *
  *	SHIM_COUNT=FILE	write the number of queries to FILE at exit
  *	SHIM_ERRNO=N	every query fails with errno N
- *	SHIM_SIGNAL=N	send signal N to process SHIM_PID before query SHIM_AT,
- *			and wait until its old address space is gone
+ *	SHIM_SIGNAL=N	send signal N to process SHIM_PID before query or read
+ *			number SHIM_AT, and wait until its address space is gone
  *	SHIM_NO_MEMORY=N	there is no memory for the Nth realloc()
  *	SHIM_COLUMNS=N	standard output is a terminal with N columns
  */
@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <linux/fs.h>
+
+#define PROCMAP_QUERY	0xc0686611
 
 static int queries;
 
@@ -37,22 +38,37 @@ static int real_ioctl(int fd, unsigned long cmd, void *arg)
 	return real(fd, cmd, arg);
 }
 
+static ssize_t real_pread(int fd, void *buf, size_t size, off_t offset)
+{
+	static ssize_t (*real)(int fd, void *buf, size_t size, off_t offset);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "pread64");
+	return real(fd, buf, size, offset);
+}
+
 static void send_and_wait(int fd)
 {
-	struct procmap_query q = {
-		.size = sizeof(q),
-		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
-	};
 	int tries;
+	char c;
 
 	kill(setting("SHIM_PID"), setting("SHIM_SIGNAL"));
 	for (tries = 0; tries < 1000; tries++) {
-		if (real_ioctl(fd, PROCMAP_QUERY, &q) && errno == ESRCH)
+		if (real_pread(fd, &c, 1, 0) != 1)
 			return;
 		usleep(10000);
 	}
 	fputs("shim: the process did not go away\n", stderr);
 	abort();
+}
+
+/* Before the one that was asked for, by ioctl or of the text */
+static void interfere(int fd)
+{
+	static int nr;
+
+	if (setting("SHIM_SIGNAL") && ++nr == setting("SHIM_AT"))
+		send_and_wait(fd);
 }
 
 static int query(int fd, void *arg)
@@ -62,9 +78,14 @@ static int query(int fd, void *arg)
 		errno = setting("SHIM_ERRNO");
 		return -1;
 	}
-	if (setting("SHIM_SIGNAL") && queries == setting("SHIM_AT"))
-		send_and_wait(fd);
+	interfere(fd);
 	return real_ioctl(fd, PROCMAP_QUERY, arg);
+}
+
+ssize_t pread64(int fd, void *buf, size_t size, off_t offset)
+{
+	interfere(fd);
+	return real_pread(fd, buf, size, offset);
 }
 
 int ioctl(int fd, unsigned long cmd, ...)

@@ -9,8 +9,10 @@
  *	target wait		wait
  *	target zombie		print the PID of a child that has exited; wait
  *	target as-nobody CMD...	run a command as user and group 65534
+ *	target no-ioctl CMD...	run a command for which every ioctl is ENOTTY
  *	target codeset		print the name of the locale's character set
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -26,6 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/elf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA		0x53564d41
@@ -224,17 +228,20 @@ static void map_libraries(void)
 	}
 }
 
-/* Huge pages may not be there, nor System V shared memory. */
+/* None of them need be there. */
 static void map_odd(void)
 {
 	int fd = open("/dev/zero", O_RDONLY);
 	void *addr;
 	int id;
 
-	if (fd < 0)
-		fail("/dev/zero");
-	tell("zero", map(fd, page, PROT_READ, MAP_PRIVATE));
-	close(fd);
+	if (fd >= 0) {
+		tell("zero", map(fd, page, PROT_READ, MAP_PRIVATE));
+		close(fd);
+	}
+
+	tell("jit", map(-1, page, PROT_READ | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS));
 
 	addr = mmap(NULL, HUGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 		    MAP_HUGETLB, -1, 0);
@@ -295,6 +302,14 @@ __attribute((noinline)) void outer_function(int i)
 	inlined_function(i + 1);
 }
 
+/* A function of C++, as the linker knows it. */
+void cxx_function(int i) __asm__("_ZN5space8functionEi");
+
+__attribute((noinline)) void cxx_function(int i)
+{
+	asm volatile("" : : "r" (i));
+}
+
 static void execute(int sig)
 {
 	(void)sig;
@@ -320,6 +335,7 @@ static int make_maps(const char *dir)
 	tell("stack", &heap);
 	tell("outer", (void *)outer_function);
 	tell("inlined", inlined_here);
+	tell("cxx", (void *)cxx_function);
 	map_anonymous();
 	map_odd();
 	map_libraries();
@@ -361,6 +377,24 @@ static int run_as_nobody(char **argv)
 	return 1;
 }
 
+static int run_without_ioctl(char **argv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		fail("seccomp");
+	execvp(argv[0], argv);
+	fail(argv[0]);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *job = argc > 1 ? argv[1] : "";
@@ -373,11 +407,13 @@ int main(int argc, char **argv)
 		return make_zombie();
 	if (!strcmp(job, "as-nobody") && argc > 2)
 		return run_as_nobody(argv + 2);
+	if (!strcmp(job, "no-ioctl") && argc > 2)
+		return run_without_ioctl(argv + 2);
 	if (!strcmp(job, "codeset")) {
 		setlocale(LC_CTYPE, "");
 		return puts(nl_langinfo(CODESET)) < 0;
 	}
-	fputs("usage: target maps DIR|wait|zombie|as-nobody CMD|codeset\n",
+	fputs("usage: target maps DIR|wait|zombie|as-nobody CMD|no-ioctl CMD|codeset\n",
 	      stderr);
 	return 2;
 }

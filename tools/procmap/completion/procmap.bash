@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Completion of procmap(1) for bash.
 
@@ -6,8 +6,9 @@ _procmap()
 {
 	local cur=$2 prev=$3
 	local options='--pid= --read --write --exec --shared --file --next
-		--file-offset --symbolize --build-id --json --width= --help
-		--version'
+		--elf-address --file-offset --symbolize --debug-dir= --debuginfod
+		--return-addresses --answers-only --build-id --page-size --json
+		--width= --help --version'
 
 	COMPREPLY=()
 	# bash makes a word of the = in --pid=1
@@ -22,11 +23,19 @@ _procmap()
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		return
 		;;
-	--width)
+	--debug-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--width | --debuginfod)
 		return
 		;;
 	*)
-		[[ $cur == -* ]] || return
+		if [[ $cur != -* ]]; then
+			# Addresses come behind -p PID, else it is PIDs.
+			[[ " ${COMP_WORDS[*]} " == *' -'@(p|-pid)* ]] && return
+			options="self $(cd /proc && echo [0-9]*)"
+		fi
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")

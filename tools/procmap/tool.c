@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0
-/* Functions and source lines, by way of the symbolizer that is installed. */
+// SPDX-License-Identifier: GPL-2.0-only
+/* Functions and source lines, by way of another program that symbolizes. */
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "procmap.h"
+#include "command.h"
 
 extern char **environ;
 
@@ -56,28 +56,6 @@ static int spawn(pid_t *pid, const struct run *run, const char *tool,
 	return err;
 }
 
-/* Starts the tool asked for, or else the first that there is. */
-static const char *start(pid_t *pid, const struct run *run, const char *tool,
-			 const char *path)
-{
-	static const char *const usual[] = { "llvm-symbolizer", "addr2line" };
-	size_t i;
-	int err;
-
-	if (tool) {
-		err = spawn(pid, run, tool, path);
-		if (err)
-			die("cannot run '%s': %s",
-			    printable(tool, strlen(tool)), strerror(err));
-		return tool;
-	}
-	for (i = 0; i < sizeof(usual) / sizeof(*usual); i++)
-		if (!spawn(pid, run, usual[i], path))
-			return usual[i];
-	die("no symbolizer\n"
-	    "Install llvm (llvm-symbolizer) or binutils (addr2line), or name one with --symbolize=TOOL");
-}
-
 static void rewind_for_child(FILE *file)
 {
 	if (fflush(file) || lseek(fileno(file), 0, SEEK_SET))
@@ -120,24 +98,26 @@ static bool wait_for(pid_t pid, const char *tool)
 
 static char *known_function(const char *line)
 {
-	if (!*line || !strcmp(line, "??"))
-		return NULL;
-	return xasprintf("%s", line);
+	return *line && strcmp(line, "??") ? xstrdup(line) : NULL;
 }
 
 /*
  * What is not known is "??:0", "??:?", "FILE:?", "FILE:0" or ":0". What follows
  * the number of the line, " (discriminator 2)", is for compilers.
  */
-static char *known_place(char *line)
+static void set_place(struct frame *f, char *line)
 {
 	char *colon = strrchr(line, ':');
-	char *end;
 
-	if (!colon || colon == line || !strtoul(colon + 1, &end, 10))
-		return NULL;
-	*end = 0;
-	return xasprintf("%s", line);
+	if (!colon || colon == line)
+		return;
+	f->line = atoi(colon + 1);
+	if (f->line <= 0) {
+		f->line = 0;
+		return;
+	}
+	*colon = 0;
+	f->source = xstrdup(line);
 }
 
 static bool read_line(FILE *out, char **line, size_t *room)
@@ -151,96 +131,73 @@ static bool read_line(FILE *out, char **line, size_t *room)
 	return true;
 }
 
-static void add_frame(struct answer *a, const char *function, char *place)
-{
-	a->frames = xrealloc(a->frames,
-			     (a->nr_frames + 1) * sizeof(*a->frames));
-	a->frames[a->nr_frames].function = known_function(function);
-	a->frames[a->nr_frames].place = known_place(place);
-	a->nr_frames++;
-}
-
-/* Moves on to the next answer whose address is in the object, or to the end. */
-static struct answer *next_of(struct batch *batch, size_t *i,
-			      const struct object *obj)
-{
-	while (*i < batch->nr_answers) {
-		struct answer *a = &batch->answers[(*i)++];
-
-		if (a->has_file_addr && a->map->object == obj)
-			return a;
-	}
-	return NULL;
-}
-
 /* A function may be called like an address, but hardly like the next one. */
 static bool is_address(const char *line, const struct answer *a)
 {
 	return a && !strncmp(line, "0x", 2) &&
-	       strtoull(line, NULL, 16) == a->file_addr;
+	       strtoull(line, NULL, 16) == a->elf_addr;
 }
 
 /* For each address: the address, then pairs of function and place. */
-static bool read_answers(struct batch *batch, FILE *out,
-			 const struct object *obj)
+static bool read_answers(struct answer **answers, size_t nr, FILE *out)
 {
-	size_t i = 0, function_room = 0, place_room = 0;
-	struct answer *next = next_of(batch, &i, obj);
 	char *function = NULL, *place = NULL;
+	size_t function_room = 0, place_room = 0;
 	struct answer *a = NULL;
+	struct frame *f;
+	size_t next = 0;
 
 	rewind(out);
 	while (read_line(out, &function, &function_room)) {
-		if (is_address(function, next)) {
-			a = next;
-			next = next_of(batch, &i, obj);
+		if (is_address(function, next < nr ? answers[next] : NULL)) {
+			a = answers[next++];
 			continue;
 		}
 		if (!a || !read_line(out, &place, &place_room))
 			break;
-		add_frame(a, function, place);
+		f = add_frame(a);
+		f->function = known_function(function);
+		set_place(f, place);
 	}
 	free(function);
 	free(place);
-	return !next;
+	return next == nr;
 }
 
-static void run_on(struct batch *batch, const struct object *obj,
-		   const char *tool)
+/* Runs it once, on all the addresses of one file. */
+bool tool_find(const char *tool, struct object *obj, struct answer **answers,
+	       size_t nr)
 {
 	struct run run = {
 		.in = memory_file("addresses"),
 		.out = memory_file("symbols"),
 		.err = memory_file("errors"),
 	};
-	struct answer *a;
-	size_t i = 0;
+	char *path;
+	bool good;
+	size_t i;
 	pid_t pid;
+	int err;
 
-	while ((a = next_of(batch, &i, obj)))
-		fprintf(run.in, "0x%llx\n", a->file_addr);
+	for (i = 0; i < nr; i++)
+		fprintf(run.in, "0x%llx\n", (unsigned long long)answers[i]->elf_addr);
 	rewind_for_child(run.in);
-	tool = start(&pid, &run, tool, obj->path);
-	if (!wait_for(pid, tool))
-		batch->failed = true;
+	/* What has no path, as the vDSO, is open here. */
+	path = access(obj->path, R_OK) ?
+		xasprintf("/proc/%d/fd/%d", getpid(), obj->fd) : xstrdup(obj->path);
+	err = spawn(&pid, &run, tool, path);
+	free(path);
+	if (err)
+		die("cannot run '%s': %s", printable(tool, strlen(tool)),
+		    strerror(err));
+	good = wait_for(pid, tool);
 	pass_on_errors(run.err);
-	if (!read_answers(batch, run.out, obj)) {
+	if (!read_answers(answers, nr, run.out)) {
 		warn("the symbolizer left addresses unanswered");
-		batch->failed = true;
+		good = false;
 	}
 	fclose(run.in);
 	fclose(run.out);
 	fclose(run.err);
-}
-
-void symbolize(struct batch *batch, const char *tool)
-{
-	const struct object *obj;
-	size_t i;
-
-	for (obj = batch->objects; obj; obj = obj->next) {
-		i = 0;
-		if (next_of(batch, &i, obj))
-			run_on(batch, obj, tool);
-	}
+	return good;
 }
