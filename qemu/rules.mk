@@ -85,6 +85,9 @@ $(guest)/gen_init_cpio: $(linux)/usr/gen_init_cpio.c | packages
 $(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
 	@:
 
+tool-tests := libprocmap-test libprocmap-test_32 procmap-test procmap-text-test \
+	procmap-test_32
+
 # The kselftests of the tree, and as 32-bit programs those that test the ABI: as
 # USERCFLAGS=-m32 would make them, which old trees do not know. Beside them the tests
 # that are ours alone. The tree's Makefile knows nothing of the headers it includes.
@@ -110,19 +113,25 @@ $(guest)/proc-tests.stamp: qemu/rules.mk $(headers).stamp $(wildcard qemu/tests/
 		emit_tests | sed 's/.*://' > $(guest)/proc-tests/list.new
 	$(Q)printf '%s\n' $(programs_32:%=%_32) >> $(guest)/proc-tests/list.new
 	$(Q)cat $(guest)/proc-tests/ours >> $(guest)/proc-tests/list.new
-	$(Q)printf '%s\n' procmap-test manual-test >> $(guest)/proc-tests/list.new
+	$(Q)printf '%s\n' $(tool-tests) manual-test >> $(guest)/proc-tests/list.new
 	$(Q)mv $(guest)/proc-tests/list.new $(guest)/proc-tests/list
 	$(Q)touch $@
 
-# procmap, and with it what its own tests need
-$(guest)/tool.stamp: $(shell find tools/procmap -type f) \
-		include/uapi/linux/fs.h | packages
-	+$(Q)$(step) TOOL $(guest)/tool/procmap $(guest)/tool.log \
-		$(MAKE) -C tools/procmap OUTPUT=$(abspath $(guest))/tool/ tests
+# The library and procmap, with what their own tests need; as 32-bit programs too
+tools	:= $(addprefix $(guest)/,library library_32 tool tool_32)
+
+$(guest)/library%stamp: source = tools/lib/procmap
+$(guest)/tool%stamp:	source = tools/procmap
+$(guest)/%_32.stamp:	compiler = CC='$(cc) -m32'
+
+$(tools:%=%.stamp): $(guest)/%.stamp: $(shell find tools/lib/procmap tools/procmap \
+		-type f) | packages
+	+$(Q)$(step) TOOL $(guest)/$* $(guest)/$*.log \
+		$(MAKE) -C $(source) OUTPUT=$(abspath $(guest))/$*/ $(compiler) tests
 	$(Q)touch $@
 
 $(guest)/manual.stamp: $(shell find Documentation/man -type f) \
-		$(guest)/tool.stamp
+		tools/lib/procmap/tests/target.c include/uapi/linux/fs.h | packages
 	+$(Q)$(step) MANUAL $(guest)/manual/examples $(guest)/manual.log \
 		$(MAKE) -C Documentation/man OUTPUT=$(abspath $(guest))/manual/ \
 		examples
@@ -137,7 +146,7 @@ $(guest)/build-ids: $(guest)/demo qemu/readelf-build-ids
 $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		qemu/hand-out-coverage.sh qemu/run-mutants qemu/procmap-test \
 		qemu/manual-test $(guest)/gen_init_cpio $(guest)/init $(guest)/run-tests \
-		$(guest)/proc-tests.stamp $(guest)/tool.stamp \
+		$(guest)/proc-tests.stamp $(tools:%=%.stamp) \
 		$(guest)/manual.stamp $(guest)/demo $(guest)/build-ids
 	$(Q)$(step) CPIO $@ $@.log qemu/mkinitramfs $(guest)/gen_init_cpio $@ \
 		$(guest)/init=/init \
@@ -145,14 +154,19 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		$(guest)/proc-tests=/proc-tests \
 		qemu/hand-out-coverage.sh=/usr/bin/hand-out-coverage.sh \
 		qemu/run-mutants=/usr/bin/run-mutants \
-		qemu/procmap-test=/proc-tests/procmap-test \
+		$(tool-tests:%=qemu/procmap-test=/proc-tests/%) \
 		qemu/manual-test=/proc-tests/manual-test \
-		tools/procmap/procmap.bash-completion=/procmap/procmap.bash-completion \
+		tools/procmap/completion=/procmap/completion \
 		tools/procmap/tests/test.sh=/procmap/tests/test.sh \
 		tools/procmap/tests/schema.jq=/procmap/tests/schema.jq \
-		$(guest)/tool/tests=/procmap/tests \
-		$(guest)/tool/procmap=/procmap/procmap \
+		$(guest)/tool/tests=/procmap/native/tests \
+		$(guest)/tool/procmap=/procmap/native/procmap \
+		$(guest)/tool_32/tests=/procmap/32/tests \
+		$(guest)/tool_32/procmap=/procmap/32/procmap \
+		$(guest)/library/tests=/procmap/library \
+		$(guest)/library_32/tests=/procmap/library_32 \
 		$(guest)/tool/procmap=/usr/bin/procmap \
+		$(shell gcc -print-file-name=libstdc++.so.6)=/usr/lib/libstdc++.so.6 \
 		$(guest)/manual/examples=/manual/examples \
 		Documentation/man/test-examples=/manual/test-examples \
 		$(guest)/demo=/usr/bin/demo \
