@@ -167,6 +167,8 @@ $(guest)/initramfs: qemu/rules.mk qemu/mkinitramfs qemu/demo.sh \
 		$(guest)/library_32/tests=/procmap/library_32 \
 		$(guest)/tool/procmap=/usr/bin/procmap \
 		$(shell gcc -print-file-name=libstdc++.so.6)=/usr/lib/libstdc++.so.6 \
+		/lib/ld-linux.so.2=/usr/lib/ld-linux.so.2 \
+		$(shell gcc -m32 -print-file-name=libc.so.6)=/usr/lib32/libc.so.6 \
 		$(guest)/manual/examples=/manual/examples \
 		Documentation/man/test-examples=/manual/test-examples \
 		$(guest)/demo=/usr/bin/demo \

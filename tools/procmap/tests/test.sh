@@ -490,7 +490,7 @@ background()
 end_background()
 {
 	exec 5>&-
-	wait $reader
+	wait "$reader"
 	status=$?
 }
 
@@ -579,10 +579,10 @@ t_formats()
 		"$(echo "$code" | tr a-f A-F)" "{\"ip\":\"0x$code\"}"; do
 		printf '%s\n' "$line" >"$tmp/in"
 		pm -p "$target" $symbolize - <"$tmp/in"
-		exits 0 && quiet && lossless && answers 1 || {
+		if ! { exits 0 && quiet && lossless && answers 1; }; then
 			echo "in: $line"
 			return 1
-		}
+		fi
 	done
 }
 
@@ -598,10 +598,10 @@ t_text()
 		"11112222333344445" ''; do
 		printf 'one 0x%s\n%s and more\n' "$code" "$line" >"$tmp/in"
 		pm -p "$target" $symbolize - <"$tmp/in"
-		exits 0 && quiet && lossless && answers 1 || {
+		if ! { exits 0 && quiet && lossless && answers 1; }; then
 			echo "in: $line"
 			return 1
-		}
+		fi
 	done
 }
 
@@ -1110,10 +1110,10 @@ is_nobodys()
 # mounted $tmp/mnt: mnt/program, or else a copy of one without a build ID
 container()
 {
-	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || {
+	if [ "$(id -u)" -ne 0 ] || ! unshare -m true 2>/dev/null; then
 		skip="no mount namespaces"
 		return 1
-	}
+	fi
 	mkdir -p "$tmp/mnt" "$tmp/low"
 	rm -f "$tmp/in-container" "$tmp/no-container"
 	stop "$other"
