@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
+#include <sys/stat.h>
 
 const bool have_libdw = true;
 
@@ -24,6 +25,8 @@ const char *symbols_version(void)
 	snprintf(text, sizeof(text), "libdw %s", dwfl_version(NULL));
 	return text;
 }
+
+#define MAX_DEPTH	64		/* of what holds functions */
 
 /* Some code, and the number of what it belongs to. */
 struct range {
@@ -36,10 +39,11 @@ struct ranges {
 	size_t nr, room;
 };
 
-/* A compilation unit, and its functions once one was asked for. */
+/* A compilation unit, and its functions as far as they had to be read. */
 struct unit {
 	Dwarf_Die die;
-	bool read;
+	Dwarf_Die next;			/* what is read next */
+	bool started, ended;
 	Dwarf_Die *functions;
 	size_t nr, room;
 	struct ranges ranges;
@@ -104,15 +108,26 @@ static const struct range *find_range(const struct ranges *r, Dwarf_Addr addr)
 	return low && addr < r->ranges[low - 1].high ? &r->ranges[low - 1] : NULL;
 }
 
+/* What the linker has left out is at 0, or at the end of all. */
+static bool is_linked(Dwarf_Addr low)
+{
+	return low && low < (Dwarf_Addr)-2;
+}
+
 static bool add_die_ranges(struct ranges *r, Dwarf_Die *die, size_t index)
 {
 	Dwarf_Addr base, low, high;
 	ptrdiff_t offset = 0;
 	bool any = false;
 
+	/* Most have just one, for which there is no need to look for more. */
+	if (!dwarf_lowpc(die, &low) && !dwarf_highpc(die, &high)) {
+		if (is_linked(low))
+			add_range(r, low, high, index);
+		return is_linked(low);
+	}
 	while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
-		/* What the linker has left out is at 0, or at the end of all. */
-		if (!low || low >= (Dwarf_Addr)-2)
+		if (!is_linked(low))
 			continue;
 		add_range(r, low, high, index);
 		any = true;
@@ -191,37 +206,52 @@ static bool holds_functions(int tag)
 	       tag == DW_TAG_structure_type || tag == DW_TAG_module;
 }
 
-static void read_functions(struct unit *u, Dwarf_Die *parent, int depth)
+static void read_functions(struct unit *u, Dwarf_Die *die, int depth)
 {
-	Dwarf_Die die;
+	int tag = dwarf_tag(die);
+	Dwarf_Die child;
 
-	if (dwarf_child(parent, &die) || depth > 64)
-		return;
-	do {
-		int tag = dwarf_tag(&die);
-
-		if (tag == DW_TAG_subprogram &&
-		    add_die_ranges(&u->ranges, &die, u->nr)) {
-			u->functions = grow(u->functions, u->nr, &u->room,
-					    sizeof(*u->functions));
-			u->functions[u->nr++] = die;
-		} else if (holds_functions(tag)) {
-			read_functions(u, &die, depth + 1);
-		}
-	} while (!dwarf_siblingof(&die, &die));
+	if (tag == DW_TAG_subprogram && add_die_ranges(&u->ranges, die, u->nr)) {
+		u->functions = grow(u->functions, u->nr, &u->room,
+				    sizeof(*u->functions));
+		u->functions[u->nr++] = *die;
+	} else if (holds_functions(tag) && depth < MAX_DEPTH &&
+		   !dwarf_child(die, &child)) {
+		do {
+			read_functions(u, &child, depth + 1);
+		} while (!dwarf_siblingof(&child, &child));
+	}
 }
 
+static Dwarf_Die *find_among(struct unit *u, size_t first, Dwarf_Addr addr)
+{
+	size_t i;
+
+	for (i = first; i < u->ranges.nr; i++) {
+		const struct range *r = &u->ranges.ranges[i];
+
+		if (addr >= r->low && addr < r->high)
+			return &u->functions[r->index];
+	}
+	return NULL;
+}
+
+/* Reads on until the function turns up. */
 static Dwarf_Die *find_function(struct unit *u, Dwarf_Addr addr)
 {
-	const struct range *range;
+	Dwarf_Die *found = find_among(u, 0, addr);
+	size_t nr;
 
-	if (!u->read) {
-		read_functions(u, &u->die, 0);
-		sort_ranges(&u->ranges);
-		u->read = true;
+	if (!u->started)
+		u->ended = dwarf_child(&u->die, &u->next);
+	u->started = true;
+	while (!found && !u->ended) {
+		nr = u->ranges.nr;
+		read_functions(u, &u->next, 0);
+		found = find_among(u, nr, addr);
+		u->ended = dwarf_siblingof(&u->next, &u->next);
 	}
-	range = find_range(&u->ranges, addr);
-	return range ? &u->functions[range->index] : NULL;
+	return found;
 }
 
 /* --- names */
@@ -552,14 +582,30 @@ fail:
 	return false;
 }
 
+/* Where debug files are: those of a container too, if it has its own. */
+static char *debug_path(const struct process *proc)
+{
+	static const char here[] = "/usr/lib/debug";
+	const char *more = proc->opts->debug_dirs;
+	char *there = xasprintf("/proc/%d/root%s", proc->number, here);
+	struct stat a, b;
+	bool own;
+	char *ret;
+
+	own = !stat(there, &a) && (stat(here, &b) || a.st_ino != b.st_ino ||
+				   a.st_dev != b.st_dev);
+	ret = xasprintf("%s%s:.debug:%s%s%s", more ? more : "", more ? ":" : "",
+			own ? there : "", own ? ":" : "", here);
+	free(there);
+	return ret;
+}
+
 static void open_symbols(struct process *proc, struct object *obj)
 {
-	const char *more = proc->opts->debug_dirs;
 	struct symbols *s = xrealloc(NULL, sizeof(*s));
 
 	*s = (struct symbols){ .name = obj->name };
-	s->debug_path = xasprintf("%s%s:.debug:/proc/%d/root/usr/lib/debug:/usr/lib/debug",
-				  more ? more : "", more ? ":" : "", proc->number);
+	s->debug_path = debug_path(proc);
 	s->callbacks = (Dwfl_Callbacks){
 		.find_elf = dwfl_build_id_find_elf,
 		.find_debuginfo = find_debuginfo,
