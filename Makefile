@@ -108,10 +108,28 @@ lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck,
 	$(Q)patches/lint $(BASE) $(obj)/.config
 
 .PHONY: check
-check: ## test procmap and the manual pages here, where this kernel has the ioctl
-	$(Q)qemu/install-packages gcc jq libc6-dev strace
+check: ## test the library, procmap and the manual pages here, with the ioctl and without
+	$(Q)qemu/install-packages binutils btrfs-progs gcc jq libc6-dev libdw-dev \
+		strace xz-utils
+	+$(Q)$(MAKE) -C tools/lib/procmap OUTPUT='$(CURDIR)/build/check/library' check
 	+$(Q)$(MAKE) -C tools/procmap OUTPUT='$(CURDIR)/build/check' check
 	+$(Q)$(MAKE) -C Documentation/man OUTPUT='$(CURDIR)/build/check' check
+
+.PHONY: fuzz-tools
+fuzz-tools: ## fuzz the parsers of the library, TIME=60 seconds each
+	$(Q)qemu/install-packages clang libclang-rt-dev libc6-dev
+	+$(Q)$(MAKE) -C tools/lib/procmap OUTPUT='$(CURDIR)/build/check/library' fuzz
+
+.PHONY: deb-tools
+deb-tools: ## build procmap, libprocmap1 and libprocmap-dev as Debian packages
+	$(Q)qemu/install-packages build-essential debhelper libdw-dev lintian
+	+$(Q)deb/tools/build build/deb-tools
+	@echo '  READY   build/deb-tools'
+
+.PHONY: test-deb-tools
+test-deb-tools: deb-tools ## install them in a clean Debian 12, and use them there, as root
+	$(Q)qemu/install-packages debootstrap
+	$(Q)deb/tools/test build/deb-tools
 
 .PHONY: man
 man: ## show the manual pages

@@ -420,9 +420,10 @@ static int walk_all(char **pids, const struct options *opts)
 	return ret;
 }
 
+/* The process is not closed: to free its symbols one by one takes longer than to exit. */
 static int look_up(const char *pid, char **args, const struct options *opts)
 {
-	struct process proc;
+	static struct process proc;
 	int ret = process_open(&proc, pid, opts);
 
 	if (ret)
@@ -431,7 +432,6 @@ static int look_up(const char *pid, char **args, const struct options *opts)
 		ret = answer_input(&proc);
 	else
 		ret = answer_arguments(&proc, args);
-	process_close(&proc);
 	return ret;
 }
 
