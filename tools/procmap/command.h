@@ -45,6 +45,7 @@ struct options {
 /* A mapping, with memory of its own in a batch. */
 struct mapping {
 	struct procmap_vma vma;
+	struct mapping *next;		/* of the batch, in the order they came */
 	struct object *object;		/* NULL: not looked for */
 };
 
@@ -84,6 +85,7 @@ struct answer {
 struct batch {
 	struct answer *answers;
 	size_t nr, room;
+	struct mapping *first, *last;
 	struct chunk *chunks;		/* memory of the mappings */
 	bool failed;			/* a symbolizer did */
 };
@@ -148,8 +150,7 @@ void print_walk(const struct process *proc, const struct batch *batch,
 void print_answers(const struct batch *batch, const struct options *opts);
 void print_line(const char *line, size_t len, const struct answer *answers,
 		size_t nr, const struct options *opts);
-void print_table_header(const struct batch *batch, const struct options *opts,
-			bool walk);
+void print_table_header(const struct batch *batch, const struct options *opts);
 void finish_printing(void);
 
 /* input.c */

@@ -345,7 +345,7 @@ int answer_input(struct process *proc)
 	if (proc->opts->answers_only && !proc->opts->json &&
 	    !proc->opts->symbolize && !proc->opts->elf_address &&
 	    !proc->opts->file_offset)
-		print_table_header(&in.batch, proc->opts, false);
+		print_table_header(&in.batch, proc->opts);
 	do {
 		got = read_input(&in);
 		do {

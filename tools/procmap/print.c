@@ -58,18 +58,6 @@ static struct glyph next_glyph(const char *s, size_t len)
 	return g;
 }
 
-static int columns(const char *s, size_t len)
-{
-	struct glyph g;
-	int sum = 0;
-
-	for (; len; s += g.bytes, len -= g.bytes) {
-		g = next_glyph(s, len);
-		sum += g.columns;
-	}
-	return sum;
-}
-
 /* Most names are of nothing but what is the same in every locale. */
 static bool is_plain(const char *s, size_t len)
 {
@@ -79,6 +67,20 @@ static bool is_plain(const char *s, size_t len)
 		if (s[i] < ' ' || s[i] > '~' || s[i] == '\\')
 			return false;
 	return true;
+}
+
+static int columns(const char *s, size_t len)
+{
+	struct glyph g;
+	int sum = 0;
+
+	if (is_plain(s, len))
+		return len;
+	for (; len; s += g.bytes, len -= g.bytes) {
+		g = next_glyph(s, len);
+		sum += g.columns;
+	}
+	return sum;
 }
 
 static void print_escaped(FILE *out, const char *s, size_t len)
@@ -233,14 +235,8 @@ static int dev_columns(const struct procmap_vma *vma)
 	return (major > 2 ? major : 2) + 1 + (minor > 2 ? minor : 2);
 }
 
-static void measure(const struct answer *a)
+static void measure(const struct procmap_vma *vma)
 {
-	const struct procmap_vma *vma;
-
-	widen(&table.addr, digits(a->addr, 16));
-	if (!a->map)
-		return;
-	vma = &a->map->vma;
 	widen(&table.addr, digits(vma->end, 16));
 	widen(&table.offset, digits(vma->offset, 16));
 	widen(&table.dev, dev_columns(vma));
@@ -284,27 +280,31 @@ static int usual_digits(void)
 	return sizeof(long) == 4 ? 8 : 12;
 }
 
-static void size_table(const struct answer *answers, size_t nr,
-		       const struct options *opts, bool walk, int indent)
+static void start_table(bool walk)
 {
-	size_t i;
-
 	widen(&table.addr, walk ? 8 : usual_digits());
 	widen(&table.offset, 8);
 	widen(&table.dev, 5);
 	widen(&table.inode, walk ? 5 : 8);
 	widen(&table.page, 4);
-	for (i = 0; i < nr; i++)
-		measure(&answers[i]);
-	lay_out(opts, indent + (walk ? 0 : table.addr + 1));
 }
 
-void print_table_header(const struct batch *batch, const struct options *opts,
-			bool walk)
+static void size_table(const struct answer *answers, size_t nr,
+		       const struct options *opts, int indent)
 {
-	size_table(batch->answers, batch->nr, opts, walk, 0);
-	if (!walk)
-		printf("%-*s ", table.addr, "ADDRESS");
+	size_t i;
+
+	start_table(false);
+	for (i = 0; i < nr; i++) {
+		widen(&table.addr, digits(answers[i].addr, 16));
+		if (answers[i].map)
+			measure(&answers[i].map->vma);
+	}
+	lay_out(opts, indent + table.addr + 1);
+}
+
+static void print_header(const struct options *opts)
+{
 	printf("%-*s PERM", 2 * table.addr + 1, "START-END");
 	print_gap(table.narrow);
 	printf("%-*s %-*s %-*s", table.offset, "OFFSET", table.dev, "DEV",
@@ -315,6 +315,13 @@ void print_table_header(const struct batch *batch, const struct options *opts,
 	if (opts->build_id)
 		printf("%-*s ", 2 * PROCMAP_BUILD_ID_MAX, "BUILD-ID");
 	puts("PATH");
+}
+
+void print_table_header(const struct batch *batch, const struct options *opts)
+{
+	size_table(batch->answers, batch->nr, opts, 0);
+	printf("%-*s ", table.addr, "ADDRESS");
+	print_header(opts);
 }
 
 static void print_tail(const struct mapping *map, bool build_id)
@@ -653,7 +660,7 @@ void print_answers(const struct batch *batch, const struct options *opts)
 	size_t i;
 
 	if (is_table(opts))
-		size_table(batch->answers, batch->nr, opts, false, 0);
+		size_table(batch->answers, batch->nr, opts, 0);
 	for (i = 0; i < batch->nr; i++) {
 		if (opts->json) {
 			print_json_answer(&batch->answers[i], opts);
@@ -696,7 +703,7 @@ void print_line(const char *line, size_t len, const struct answer *answers,
 	if (nr && !ended)
 		putchar('\n');
 	if (nr && is_table(opts))
-		size_table(answers, nr, opts, false, ANSWER_INDENT);
+		size_table(answers, nr, opts, ANSWER_INDENT);
 	for (i = 0; i < nr; i++)
 		print_answer(&answers[i], opts, ANSWER_INDENT);
 }
@@ -724,23 +731,35 @@ static void print_heading(const struct process *proc)
 	putchar('\n');
 }
 
+static void print_json_walk(const struct process *proc,
+			    const struct batch *batch)
+{
+	const struct mapping *map;
+
+	for (map = batch->first; map; map = map->next) {
+		printf("{\"pid\":%d,", proc->number);
+		print_json_mapping(map, proc->opts);
+		puts("}");
+	}
+}
+
 void print_walk(const struct process *proc, const struct batch *batch,
 		bool heading)
 {
 	const struct options *opts = proc->opts;
-	size_t i;
+	const struct mapping *map;
 
-	if (heading && !opts->json)
-		print_heading(proc);
-	if (!opts->json)
-		print_table_header(batch, opts, true);
-	for (i = 0; i < batch->nr; i++) {
-		if (opts->json) {
-			printf("{\"pid\":%d,", proc->number);
-			print_json_mapping(batch->answers[i].map, opts);
-			puts("}");
-		} else {
-			print_row(batch->answers[i].map, opts);
-		}
+	if (opts->json) {
+		print_json_walk(proc, batch);
+		return;
 	}
+	if (heading)
+		print_heading(proc);
+	start_table(true);
+	for (map = batch->first; map; map = map->next)
+		measure(&map->vma);
+	lay_out(opts, 0);
+	print_header(opts);
+	for (map = batch->first; map; map = map->next)
+		print_row(map, opts);
 }

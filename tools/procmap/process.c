@@ -8,9 +8,10 @@
 
 #include "command.h"
 
-#define CHUNK_SIZE	65536
+#define CHUNK_MIN	16384
+#define CHUNK_MAX	4194304
 
-/* Memory of a batch, which is given back as a whole. */
+/* Memory of a batch, which is given back as a whole, but for the first chunk. */
 struct chunk {
 	struct chunk *next;
 	size_t used, size;
@@ -24,8 +25,11 @@ static void *take(struct batch *batch, size_t size)
 
 	size = (size + _Alignof(struct mapping) - 1) & -_Alignof(struct mapping);
 	if (!chunk || chunk->size - chunk->used < size) {
-		size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+		size_t room = !chunk ? CHUNK_MIN : chunk->size < CHUNK_MAX ?
+			2 * chunk->size : CHUNK_MAX;
 
+		if (room < size)
+			room = size;
 		chunk = xrealloc(NULL, sizeof(*chunk) + room);
 		chunk->next = batch->chunks;
 		chunk->used = 0;
@@ -69,17 +73,23 @@ void empty_batch(struct batch *batch)
 		}
 		free(a->frames);
 	}
-	while ((chunk = batch->chunks)) {
+	while ((chunk = batch->chunks) && chunk->next) {
 		batch->chunks = chunk->next;
 		free(chunk);
 	}
+	if (chunk)
+		chunk->used = 0;
 	batch->nr = 0;
+	batch->first = NULL;
+	batch->last = NULL;
 	batch->failed = false;
 }
 
 void free_batch(struct batch *batch)
 {
 	empty_batch(batch);
+	free(batch->chunks);
+	batch->chunks = NULL;
 	free(batch->answers);
 	batch->answers = NULL;
 	batch->room = 0;
@@ -162,6 +172,12 @@ static struct mapping *keep(struct batch *batch, const struct procmap_vma *vma)
 	map->vma = *vma;
 	map->vma.name = memcpy(map + 1, vma->name, len);
 	map->object = NULL;
+	map->next = NULL;
+	if (batch->last)
+		batch->last->next = map;
+	else
+		batch->first = map;
+	batch->last = map;
 	return map;
 }
 
@@ -175,7 +191,7 @@ static int gather(const struct procmap_vma *vma, void *arg)
 {
 	struct gathering *g = arg;
 
-	add_answer(g->batch, vma->start)->map = keep(g->batch, vma);
+	keep(g->batch, vma);
 	g->proc->answered = true;
 	return 0;
 }

@@ -345,7 +345,7 @@ static int answer_batch(struct process *proc, struct batch *batch)
 	progress_stop();
 	if (!opts->json && !opts->elf_address && !opts->file_offset &&
 	    !opts->symbolize)
-		print_table_header(batch, opts, false);
+		print_table_header(batch, opts);
 	print_answers(batch, opts);
 	finish_printing();
 	for (i = 0; i < batch->nr; i++)
@@ -390,7 +390,7 @@ static int walk(const char *pid, const struct options *opts, bool heading)
 	}
 	if (err) {
 		ret = process_complain(&proc, err);
-	} else if (!batch.nr) {
+	} else if (!batch.first) {
 		warn("process %s has no such mapping", pid);
 		ret = EXIT_NOT_FOUND;
 	} else {
