@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@
 #include "command.h"
 
 #define OUTPUT_SIZE	65536
+#define KEEP_MEMORY	(256 * 1024 * 1024)
 
 static const char help[] =
 	"Usage: procmap [OPTION...] PID...\n"
@@ -455,6 +457,17 @@ static void allow_many_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Debug information comes and goes in large pieces. Not to give them back in between
+ * saves the kernel from clearing the same memory again and again.
+ */
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY);
+	mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
+	mallopt(M_TOP_PAD, 1024 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	/* An answer goes out in large pieces, whatever standard output is. */
@@ -477,6 +490,7 @@ int main(int argc, char **argv)
 		cmd.opts.width = terminal_width();
 	set_debuginfod(cmd.opts.debuginfod);
 	allow_many_files();
+	keep_memory();
 
 	if (cmd.pid && *argv)
 		opt = look_up(cmd.pid, argv, &cmd.opts);
