@@ -14,8 +14,8 @@
 /* Memory of a batch, which is given back as a whole, but for the first chunk. */
 struct chunk {
 	struct chunk *next;
-	size_t used, size;
-	_Alignas(struct mapping) char data[];
+	size_t used, size;		/* in bytes */
+	struct mapping data[];
 };
 
 static void *take(struct batch *batch, size_t size)
@@ -23,7 +23,7 @@ static void *take(struct batch *batch, size_t size)
 	struct chunk *chunk = batch->chunks;
 	void *ret;
 
-	size = (size + _Alignof(struct mapping) - 1) & -_Alignof(struct mapping);
+	size = (size + sizeof(uint64_t) - 1) & -sizeof(uint64_t);
 	if (!chunk || chunk->size - chunk->used < size) {
 		size_t room = !chunk ? CHUNK_MIN : chunk->size < CHUNK_MAX ?
 			2 * chunk->size : CHUNK_MAX;
@@ -36,7 +36,7 @@ static void *take(struct batch *batch, size_t size)
 		chunk->size = room;
 		batch->chunks = chunk;
 	}
-	ret = chunk->data + chunk->used;
+	ret = (char *)chunk->data + chunk->used;
 	chunk->used += size;
 	return ret;
 }

@@ -271,8 +271,9 @@ static void check_walk(const struct options *opts)
 {
 	if (opts->next || opts->symbolize || opts->elf_address ||
 	    opts->file_offset || opts->return_addresses)
-		die("--next, --symbolize, --elf-address, --file-offset and --return-addresses need addresses\n"
-		    "Give them behind -p PID, or '-' to read them from standard input");
+		die("--next, --symbolize, --elf-address, --file-offset and\n"
+		    "--return-addresses need addresses: give them behind -p PID,\n"
+		    "or '-' to read them from standard input");
 }
 
 static void check_lookup(const struct command *cmd, bool input)
@@ -285,10 +286,12 @@ static void check_lookup(const struct command *cmd, bool input)
 		    "With --symbolize, --json has the others too");
 	if (!table && !opts->json &&
 	    (opts->build_id || opts->page_size || cmd->has_width))
-		die("--build-id, --page-size and --width are of the table, which is not shown with --symbolize, --elf-address or --file-offset");
+		die("--build-id, --page-size and --width are of the table, which is\n"
+		    "not shown with --symbolize, --elf-address or --file-offset");
 	if (opts->next && (!table || input || opts->return_addresses))
-		die("--next goes neither with '-' nor with --symbolize, --elf-address, --file-offset or --return-addresses\n"
-		    "The mapping that it finds need not have the address in it");
+		die("--next goes neither with '-' nor with --symbolize, --elf-address,\n"
+		    "--file-offset or --return-addresses: the mapping that it finds\n"
+		    "need not have the address in it");
 }
 
 static void check_command(const struct command *cmd, bool walk, bool input)
@@ -473,7 +476,6 @@ int main(int argc, char **argv)
 	/* An answer goes out in large pieces, whatever standard output is. */
 	static char output[OUTPUT_SIZE];
 	struct command cmd = { };
-	char *pids[] = { "self", NULL };
 	bool input;
 	int opt;
 
@@ -496,10 +498,8 @@ int main(int argc, char **argv)
 		opt = look_up(cmd.pid, argv, &cmd.opts);
 	else if (*argv)
 		opt = walk_all(argv, &cmd.opts);
-	else if (cmd.pid)
-		opt = walk(cmd.pid, &cmd.opts, false);
 	else
-		opt = walk_all(pids, &cmd.opts);
+		opt = walk(cmd.pid ? cmd.pid : "self", &cmd.opts, false);
 	free(cmd.opts.debug_dirs);
 	return opt;
 }

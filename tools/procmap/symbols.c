@@ -259,15 +259,15 @@ static Dwarf_Die *find_function(struct unit *u, Dwarf_Addr addr)
 /* libstdc++ takes longer to load than most look-ups: only for whom it serves. */
 static char *demangle(const char *name)
 {
-	typedef char *demangler(const char *, char *, size_t *, int *);
-	static demangler *function;
+	static char *(*function)(const char *, char *, size_t *, int *);
 	static bool looked;
 	int status;
 
 	if (!looked) {
 		void *lib = dlopen("libstdc++.so.6", RTLD_LAZY);
 
-		function = lib ? (demangler *)dlsym(lib, "__cxa_demangle") : NULL;
+		if (lib)
+			*(void **)&function = dlsym(lib, "__cxa_demangle");
 		looked = true;
 	}
 	return function ? function(name, NULL, NULL, &status) : NULL;
@@ -474,8 +474,10 @@ static GElf_Xword reach(Elf *elf, const GElf_Sym *sym)
 
 static bool is_better(const struct match *m, GElf_Addr start, int rank)
 {
-	if (!m->name || (rank >= SIZED) != (m->rank >= SIZED))
-		return !m->name || rank >= SIZED;
+	bool sized = rank >= SIZED, other_sized = m->rank >= SIZED;
+
+	if (!m->name || sized != other_sized)
+		return !m->name || sized;
 	return start > m->start || (start == m->start && rank > m->rank);
 }
 

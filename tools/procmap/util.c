@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -14,7 +15,7 @@
 
 /* What is being done, for the signal handler, which may only write it. */
 static char doing[256];
-static volatile sig_atomic_t doing_len, shown;
+static atomic_int doing_len, shown;
 static int is_terminal = -1;	/* standard error, once it is known */
 
 static void show_progress(int sig)

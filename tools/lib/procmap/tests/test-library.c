@@ -1345,7 +1345,8 @@ static bool elf_address_is(const char *name, uint64_t offset, bool exec,
 /* The layout is explained where target.c makes it. */
 static bool t_elf_address(void)
 {
-	const char *text[] = { "text32", "text64" }, *data[] = { "data32", "data64" };
+	static const char *const text[] = { "text32", "text64" };
+	static const char *const data[] = { "data32", "data64" };
 	int i;
 
 	for (i = 0; i < 2; i++)
