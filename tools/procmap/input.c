@@ -120,14 +120,15 @@ static bool is_candidate(const char *line, struct word w, const char *end,
 
 /*
  * A return address is behind the call, where another function may begin. The innermost
- * frame of a stack has none: gdb and eu-stack call it #0.
+ * frame of a stack has none: gdb and eu-stack call it #0. Nor is a value one, as in
+ * "arg=0x1234" and "pc=0x1234".
  */
-static uint64_t lookup_of(const struct options *opts, const char *line,
-			  size_t len, uint64_t addr)
+static bool may_return(const char *line, struct word w, const char *end)
 {
-	bool innermost = len > 2 && !memcmp(line, "#0 ", 3);
+	bool innermost = end - line > 2 && !memcmp(line, "#0 ", 3);
+	bool value = w.s > line && w.s[-1] == '=';
 
-	return addr - (opts->return_addresses && addr && !innermost);
+	return !innermost && !value;
 }
 
 static void add_line(struct input *in, const char *text, size_t len)
@@ -148,7 +149,8 @@ static void add_line(struct input *in, const char *text, size_t len)
 		if (!is_candidate(text, w, end, &addr))
 			continue;
 		a = add_answer(&in->batch, addr);
-		a->lookup = lookup_of(opts, text, len, addr);
+		if (opts->return_addresses && addr && may_return(text, w, end))
+			a->lookup--;
 		line->nr++;
 	}
 }

@@ -1322,11 +1322,13 @@ t_return_addresses()
 	exits 0 && says "$addr caller" || return
 	! needs_libdw || says "$addr $(printf 'caller+0x%x at' $size)" || return
 	skip=
-	# The innermost frame has no return address.
-	printf '#0  0x%s in ?? ()\n#1  0x%s in ?? ()\n' "$addr" "$addr" >"$tmp/in"
+	# The innermost frame has no return address, and a value is none.
+	printf '#0  0x%s in ?? ()\n#1  0x%s in f (g=0x%s)\n' "$addr" "$addr" "$addr" \
+		>"$tmp/in"
 	pm -p "$other" $symbolize --return-addresses - <"$tmp/in"
-	exits 0 && lines 4 && sed -n 2p "$tmp/out" | grep -q "$addr next" &&
-		sed -n 4p "$tmp/out" | grep -q "$addr caller"
+	exits 0 && lines 5 && sed -n 2p "$tmp/out" | grep -q "$addr next" &&
+		sed -n 4p "$tmp/out" | grep -q "$addr caller" &&
+		sed -n 5p "$tmp/out" | grep -q "$addr next"
 }
 
 t_no_symbolizer()
