@@ -145,21 +145,16 @@ static void print_shortened(const char *s, int room)
 		print_whole(s);
 		return;
 	}
+	/* Of the directories, whole ones, if there is room for one and its slash. */
 	left = room - 3 - (file ? columns(file, end - file) : 0);
-	head = file && left > 0 ? fitting(s, file - s, left) : 0;
-	/* Whole directories, if there is room for one. */
+	head = file && left > 1 ? fitting(s, file - s, left - 1) : 0;
 	while (head && s[head] != '/')
 		head--;
-	if (head) {
+	if (head)
 		print_escaped(stdout, s, head + 1);
-		left -= columns(s, head + 1);
-		if (left < 0)
-			file = fitting_end(file, end - file, room - 3 -
-					   columns(s, head + 1));
-	} else {
+	else
 		file = fitting_end(file ? file : s, end - (file ? file : s),
 				   room - 3);
-	}
 	fputs("...", stdout);
 	print_whole(file);
 }
