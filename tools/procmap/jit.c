@@ -11,6 +11,8 @@
 
 #include "command.h"
 
+#define MAX_SIZE	(256 * 1024 * 1024)
+
 struct entry {
 	uint64_t start, size;
 	size_t order;			/* in the file: later ones are newer */
@@ -103,14 +105,17 @@ static void read_text(struct jit *jit, int fd, off_t size)
 	parse_text(jit);
 }
 
-/* Anybody may write to /tmp: only the process's own user is believed, and root. */
+/*
+ * Anybody may write to /tmp: only the process's own user is believed, and root. Nor is
+ * either given all memory.
+ */
 static bool is_trusted(const struct process *proc, const struct stat *st)
 {
 	char *path = xasprintf("/proc/%d", proc->number);
 	struct stat owner;
 	bool ret;
 
-	ret = S_ISREG(st->st_mode) &&
+	ret = S_ISREG(st->st_mode) && st->st_size <= MAX_SIZE &&
 	      (!st->st_uid || (!stat(path, &owner) && owner.st_uid == st->st_uid));
 	free(path);
 	return ret;
