@@ -371,11 +371,13 @@ static void find_symbols(struct process *proc, struct batch *batch,
 	qsort(sorted, nr, sizeof(*sorted), compare_objects);
 	for (i = 0; i < nr; i += run) {
 		struct object *obj = sorted[i]->map->object;
+		char *path = printable(obj->path, strlen(obj->path));
 
 		for (run = 1; i + run < nr; run++)
 			if (sorted[i + run]->map->object != obj)
 				break;
-		progress("%zu of %zu addresses, symbols of %s", i, nr, obj->path);
+		progress("%zu of %zu addresses, symbols of %s", i, nr, path);
+		free(path);
 		if (tool)
 			batch->failed |= !tool_find(tool, obj, sorted + i, run);
 		else

@@ -618,7 +618,10 @@ static void open_symbols(struct process *proc, struct object *obj)
 		s->dwarf = dwfl_module_getdwarf(s->module, &s->dwarf_bias);
 		obj->symbols = s;
 	} else {
-		warn("%s: %s", obj->path, dwfl_errmsg(-1));
+		char *path = printable(obj->path, strlen(obj->path));
+
+		warn("%s: %s", path, dwfl_errmsg(-1));
+		free(path);
 		symbols_close(s);
 		obj->no_symbols = true;
 	}
