@@ -17,6 +17,8 @@
 #define MAX_LINE	1048576		/* a longer one passes through unanswered */
 /* A shorter word has to have 0x in front. */
 #define MIN_DIGITS	6
+/* How far in front of an address the symbol of its file may begin */
+#define MAX_SYMBOL	4096
 
 /* A line, and which of the batch's answers are to words of it. */
 struct line {
@@ -48,20 +50,21 @@ static bool is_word(char c)
 	       (c >= 'A' && c <= 'Z') || (c & 0x80) || (c && strchr("_.+-/$%\\", c));
 }
 
-/* The next word, which is empty at the line's end. */
+/* The next word, without the end of a sentence; it is empty at the line's end. */
 static struct word next_word(const char *s, const char *end)
 {
-	struct word w = { s, 0 };
+	struct word w;
 
-	while (w.s < end && !is_word(*w.s))
-		w.s++;
-	while (w.s + w.len < end && is_word(w.s[w.len]))
-		w.len++;
-	/* The end of a sentence */
-	while (w.len && w.s[w.len - 1] == '.')
-		w.len--;
-	if (!w.len && w.s < end)
-		return next_word(w.s + 1, end);
+	do {
+		while (s < end && !is_word(*s))
+			s++;
+		w = (struct word){ s, 0 };
+		while (s < end && is_word(*s))
+			s++;
+		w.len = s - w.s;
+		while (w.len && w.s[w.len - 1] == '.')
+			w.len--;
+	} while (!w.len && s < end);
 	return w;
 }
 
@@ -86,6 +89,36 @@ static const char *skip_blanks(const char *s, const char *end)
 	return s;
 }
 
+static bool is_number(struct word w, uint64_t *addr)
+{
+	return (has_prefix(w) || w.len >= MIN_DIGITS) &&
+	       parse_address(w.s, w.len, addr);
+}
+
+/* The file that perf and bpftrace name behind a symbol: "(/file)", "([kernel])" */
+static bool is_file(const char *s, const char *end)
+{
+	s = skip_blanks(s, end);
+	return end - s > 1 && *s == '(' && (s[1] == '/' || s[1] == '[');
+}
+
+/* "symbol+0x10 (file)", whatever is in the symbol: C++ has blanks and more there. */
+static bool names_code(const char *s, const char *end)
+{
+	struct word w;
+	uint64_t addr;
+
+	for (w = next_word(s, end); w.len && !is_number(w, &addr);
+	     w = next_word(w.s + w.len, end)) {
+		const char *plus = memchr(w.s, '+', w.len);
+
+		if (plus && plus > s && !strncmp(plus, "+0x", 3) &&
+		    is_file(w.s + w.len, end))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Some tools print what they have found behind a number that may be an offset in a
  * file: "ADDRESS symbol+0x10 (file)", "ADDRESS symbol (file)"; or before it, as in
@@ -96,16 +129,14 @@ static bool is_resolved(const char *line, struct word w, const char *end)
 	const char *s = skip_blanks(w.s + w.len, end);
 	struct word next = next_word(s, end);
 
-	if (next.len && next.s == s) {
-		if (has_offset(next))
-			return true;
-		s = skip_blanks(next.s + next.len, end);
-		if (s + 1 < end && *s == '(' && (s[1] == '/' || s[1] == '['))
-			return true;
-	}
+	if (next.len && next.s == s &&
+	    (has_offset(next) || is_file(next.s + next.len, end)))
+		return true;
+	if (names_code(s, end))
+		return true;
 	if (w.s - line < 4 || strncmp(w.s - 3, ") [", 3))
 		return false;
-	for (s = w.s - 3; s > line && *s != '(';)
+	for (s = w.s - 3; s > line && w.s - s < MAX_SYMBOL && *s != '(';)
 		s--;
 	next = next_word(s, w.s);
 	return *s == '(' && next.s == s + 1 && has_offset(next) && *next.s != '+';
@@ -114,8 +145,7 @@ static bool is_resolved(const char *line, struct word w, const char *end)
 static bool is_candidate(const char *line, struct word w, const char *end,
 			 uint64_t *addr)
 {
-	return (has_prefix(w) || w.len >= MIN_DIGITS) &&
-	       parse_address(w.s, w.len, addr) && !is_resolved(line, w, end);
+	return is_number(w, addr) && !is_resolved(line, w, end);
 }
 
 /*

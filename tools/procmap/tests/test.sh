@@ -575,6 +575,7 @@ t_formats()
 		"PC=0x$code m=0 sigcode=0" "<0x$code>: call" "at 0x$code." \
 		"*0x$code" "rip|$code|" "J 12 c2 f (8 bytes) @ 0x$code [0x$code+0x1]" \
 		"./program(+0x12) [0x$code]" "	$code [unknown] (/tmp/a)" \
+		"0x$code -> 0x$code f()+0x1 (/tmp/a)" \
 		"  0x$code: ??" "==12==    by 0x$code: main (a.c:3)" \
 		"$(echo "$code" | tr a-f A-F)" "{\"ip\":\"0x$code\"}"; do
 		printf '%s\n' "$line" >"$tmp/in"
@@ -591,6 +592,8 @@ t_text()
 {
 	code=$(get outer)
 	for line in "$code outer+0x3 (/usr/bin/thing)" "$code outer (/usr/bin/thing)" \
+		"$code Op::operator()+0x25 (/usr/bin/thing)" \
+		"$code (anonymous namespace)::f(int, char)+0x1 (/usr/bin/thing)" \
 		" > /usr/bin/thing(outer+0x3) [0x$code]" \
 		"./program(main+0x12) [0x$code]" "file-$code.so" "x$code" \
 		"/tmp/$code" "${code}-$code r-xp" "decade facade 20261125" "0x" \
@@ -631,7 +634,16 @@ t_long_line()
 		printf ' 0x%s\n0x%s\n' "$(get lib1)" "$(get lib1)"
 	} >"$tmp/in"
 	pm -p "$target" - <"$tmp/in"
-	exits 0 && complains "more than 1 MiB" && answers 1 && lossless
+	exits 0 && complains "more than 1 MiB" && answers 1 && lossless || return
+	# Neither does a long one take longer than it has to.
+	for piece in . ') [0x111111' '0x111111 '; do
+		yes "$piece" | head -n $((900000 / ${#piece})) | tr -d '\n'
+		printf ' 0x%s\n' "$(get lib1)"
+	done >"$tmp/in"
+	timeout 20 sh -c '$1 "$2" -p "$3" - <"$4"' sh "$without" "$bin/procmap" \
+		"$target" "$tmp/in" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	exits 0 && quiet && lossless && answers 3
 }
 
 t_input_statuses()
@@ -1350,9 +1362,12 @@ t_progress()
 	while read -r addr; do printf '%s\nslow\na.c:1\n' "$addr"; done
 	END
 	chmod 755 "$tmp/tool"
-	script -qec "$bin/procmap -p $target --symbolize=$tmp/tool $(get outer)" \
+	red=$(printf '%s/red\033[31m' "$tmp")
+	cp "$bin/tests/target" "$red"
+	start_other "$red"
+	script -qec "$bin/procmap -p $other --symbolize=$tmp/tool $(get outer)" \
 		/dev/null </dev/null >"$tmp/out" 2>/dev/null
-	says "procmap: 0 of 1 addresses, symbols of $bin/tests/target" &&
+	says "procmap: 0 of 1 addresses, symbols of $tmp/red\\033[31m" &&
 		says " slow at a.c:1 in" || return
 	# Not so a file
 	pm -p "$target" --symbolize="$tmp/tool" "$(get outer)"
