@@ -371,13 +371,15 @@ static void find_symbols(struct process *proc, struct batch *batch,
 	qsort(sorted, nr, sizeof(*sorted), compare_objects);
 	for (i = 0; i < nr; i += run) {
 		struct object *obj = sorted[i]->map->object;
-		char *path = printable(obj->path, strlen(obj->path));
+		const char *slash = strrchr(obj->name, '/');
+		const char *file = slash ? slash + 1 : obj->name;
+		char *name = printable(file, strlen(file));
 
 		for (run = 1; i + run < nr; run++)
 			if (sorted[i + run]->map->object != obj)
 				break;
-		progress("%zu of %zu addresses, symbols of %s", i, nr, path);
-		free(path);
+		progress("%zu of %zu addresses, symbols of %s", i, nr, name);
+		free(name);
 		if (tool)
 			batch->failed |= !tool_find(tool, obj, sorted + i, run);
 		else
