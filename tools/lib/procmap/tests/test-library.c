@@ -1167,6 +1167,59 @@ static bool t_replaced(void)
 	return true;
 }
 
+/*
+ * Returns a descriptor or an error, or 0 where the test has failed: of the program of a
+ * process, by its path alone.
+ */
+static int open_by_path(const struct target *t, enum procmap_way way)
+{
+	const struct procmap_vma *vma;
+	enum procmap_source source;
+	struct procmap *pm;
+	char maps[32];
+	int fd;
+
+	snprintf(maps, sizeof(maps), "/proc/%d/maps", t->pid);
+	fd = open(maps, O_RDONLY | O_CLOEXEC);
+	EQUAL(procmap_open_fd(&pm, fd), 0);
+	close(fd);
+	EQUAL(procmap_set_way(pm, way), 0);
+	EQUAL(procmap_lookup(pm, where(t, "outer"), PROCMAP_NAME, &vma), 1);
+	fd = procmap_open_file(pm, vma, &source);
+	if (fd >= 0)
+		EQUAL(source, PROCMAP_PATH);
+	procmap_close(pm);
+	return fd;
+}
+
+/*
+ * A copy of the mapped file has its build ID, which only the ioctl tells of a file that
+ * is gone, but not its inode. Another file has neither.
+ */
+static bool t_proof(void)
+{
+	char program[PATH_MAX];
+	struct target t = {};
+	int fd;
+
+	snprintf(program, sizeof(program), "%s", copied("proof"));
+	CHECK(start(&t, program, "maps", 0));
+	fd = open_by_path(&t, PROCMAP_TEXT);
+	CHECK(fd > 0 && same_inode(fd, program));
+	close(fd);
+	CHECK(!unlink(program) && copied("proof"));
+	EQUAL(open_by_path(&t, PROCMAP_TEXT), -ESTALE);
+	if (has_ioctl) {
+		fd = open_by_path(&t, PROCMAP_AUTO);
+		CHECK(fd > 0 && same_inode(fd, program));
+		close(fd);
+	}
+	CHECK(!unlink(program) && copy_file("/proc/self/exe", program));
+	EQUAL(open_by_path(&t, PROCMAP_AUTO), -ESTALE);
+	end_target(&t);
+	return true;
+}
+
 static bool as_nobody(void)
 {
 	return !setgid(NOBODY) && !setuid(NOBODY) &&
@@ -1433,6 +1486,7 @@ static const struct {
 	{ "file: none, or none that can be read", t_no_file },
 	{ "file: the vDSO", t_vdso },
 	{ "file: replaced", t_replaced },
+	{ "file: its build ID and its inode prove it", t_proof },
 	{ "file: without privileges", t_unprivileged },
 	{ "file: in another mount namespace", t_namespace },
 	{ "elf: addresses", t_elf_address },
