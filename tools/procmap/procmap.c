@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "command.h"
 
 #define OUTPUT_SIZE	65536
-#define KEEP_MEMORY	(256 * 1024 * 1024)
+#define HEAP_SIZE	(128 * 1024 * 1024)
+#define LARGE_PAGE	((uintptr_t)2 * 1024 * 1024)
 
 static const char help[] =
 	"Usage: procmap [OPTION...] PID...\n"
@@ -461,14 +463,22 @@ static void allow_many_files(void)
 }
 
 /*
- * Debug information comes and goes in large pieces. Not to give them back in between
- * saves the kernel from clearing the same memory again and again.
+ * Debug information, and the mappings of a large process, fill much memory for a short
+ * time. Not to give it back in between saves the kernel from clearing it again and
+ * again, and large pages save most of the page faults. So the heap grows at once; what
+ * is not used of it takes no memory.
  */
-static void keep_memory(void)
+static void prepare_heap(void)
 {
-	mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY);
-	mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
-	mallopt(M_TOP_PAD, 1024 * 1024);
+	uintptr_t heap;
+
+	mallopt(M_MMAP_THRESHOLD, 2 * HEAP_SIZE);
+	mallopt(M_TRIM_THRESHOLD, 2 * HEAP_SIZE);
+	heap = (uintptr_t)malloc(HEAP_SIZE);
+	if (heap)
+		madvise((void *)((heap + LARGE_PAGE - 1) & -LARGE_PAGE),
+			HEAP_SIZE - LARGE_PAGE, MADV_HUGEPAGE);
+	free((void *)heap);
 }
 
 int main(int argc, char **argv)
@@ -492,7 +502,7 @@ int main(int argc, char **argv)
 		cmd.opts.width = terminal_width();
 	set_debuginfod(cmd.opts.debuginfod);
 	allow_many_files();
-	keep_memory();
+	prepare_heap();
 
 	if (cmd.pid && *argv)
 		opt = look_up(cmd.pid, argv, &cmd.opts);

@@ -107,11 +107,10 @@ static bool number(char **s, unsigned int base, char behind, uint64_t max,
 
 	*value = 0;
 	for (; (unsigned int)digit(**s) < base; (*s)++) {
-		unsigned int d = digit(**s);
-
-		if (*value > (max - d) / base)
+		if (__builtin_mul_overflow(*value, base, value) ||
+		    __builtin_add_overflow(*value, digit(**s), value) ||
+		    *value > max)
 			return false;
-		*value = *value * base + d;
 	}
 	return *s > start && *(*s)++ == behind;
 }
