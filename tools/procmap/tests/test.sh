@@ -1301,9 +1301,13 @@ t_jit()
 	printf '0x%s\n' "$(add "$jit" 64)" >&5
 	wait_until said_lines 4
 	end_background
-	rm -f "$map"
 	exits 0 && says " Compiled::method(int)+0x5 in anonymous memory" &&
-		says " cut off in anonymous memory"
+		says " cut off in anonymous memory" || return
+	# One that would take all memory is not read.
+	truncate -s 300M "$map"
+	pm -p "$target" $symbolize "$jit"
+	rm -f "$map"
+	exits 1 && says " ?? in anonymous memory"
 }
 
 # Anybody may write to /tmp.
