@@ -23,6 +23,10 @@ ifeq ($(filter $(BASE),$(bases)),)
 $(error no base "$(BASE)": there are $(bases))
 endif
 
+# Those whose kernel has the ioctl: their series is of patches to mainline's code.
+mainline := $(patsubst patches/%/kernels,%,$(shell \
+	grep -l '^has.PROCMAP_QUERY' patches/*/kernels))
+
 build	:= build/$(BASE)
 Q	:= $(if $(filter 1,$(V)),,@)
 

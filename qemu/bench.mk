@@ -6,10 +6,13 @@
 # A kernel tree of your own to measure too; it has to be clean (make mrproper).
 PEER	?=
 
-bench	:= build/bench
-# Debian's kernel as it is, with mainline's ioctl; and what PEER names
-peers	:= 6.12 $(if $(PEER),peer)
-peer_stamps := $(peers:%=build/%/kernel.stamp)
+bench	:= $(build)/bench
+# The kernel that has mainline's ioctl, as it is: the base itself before the series,
+# or else Debian's 6.12. And what PEER names
+peer	:= $(if $(filter $(mainline),$(BASE)),$(BASE),6.12)
+unpatched := build/$(peer)/unpatched
+peers	:= $(peer)=$(unpatched)/kernel $(if $(PEER),peer=build/peer/kernel)
+peer_objs := $(foreach pair,$(peers),$(lastword $(subst =, ,$(pair))))
 
 ifneq ($(filter bench%,$(MAKECMDGOALS)),)
 ifneq ($(CONFIG),)
@@ -20,10 +23,10 @@ endif
 bench_ready := $(obj).stamp $(guest)/bench-initramfs
 
 .PHONY: bench bench-check bench-accept bench-profile
-bench: $(bench_ready) $(peer_stamps) ## measure ours, Debian's 6.12 and PEER=DIR: build/bench/results.md
+bench: $(bench_ready) $(peer_objs:=.stamp) ## measure ours, mainline's and PEER=DIR: build/BASE/bench/results.md
 	$(Q)qemu/install-packages gnuplot-nox
 	$(Q)qemu/bench run $(bench) $(guest)/bench-initramfs ours=$(obj) \
-		$(foreach peer,$(peers),$(peer)=build/$(peer)/kernel)
+		$(peers)
 
 bench-check: $(bench_ready) ## fail if a query takes 3% more instructions than in bench.expected
 	$(Q)qemu/bench check $(bench) $(guest)/bench-initramfs $(obj)
@@ -41,23 +44,22 @@ $(guest)/bench-initramfs: qemu/mkinitramfs $(guest)/gen_init_cpio $(guest)/init 
 		$(guest)/init=/init \
 		$(guest)/proc-tests/proc-maps-query-bench=/usr/bin/bench
 
-build/6.12/linux/Makefile: | packages
-	$(Q)patches/tree 6.12
+$(unpatched)/linux/Makefile: | packages $(if $(filter $(BASE),$(peer)),$(build)/tree.stamp)
+	$(Q)patches/tree -u $(peer)
 
 # There may be changes in PEER, of which we know nothing.
 build/peer/kernel.stamp: force
 
-build/6.12/kernel/.config build/6.12/kernel.stamp: linux = build/6.12/linux
-build/peer/kernel/.config build/peer/kernel.stamp: linux = $(PEER)
-build/6.12/kernel/.config: build/6.12/linux/Makefile
+build/peer/kernel%: linux = $(PEER)
+$(unpatched)/kernel%: linux = $(unpatched)/linux
+$(unpatched)/kernel/.config: | $(unpatched)/linux/Makefile
 
-build/6.12/kernel/.config build/peer/kernel/.config: qemu/kernel.config \
-		qemu/configure | packages
+$(peer_objs:=/.config): qemu/kernel.config qemu/configure | packages
 	$(Q)$(step) CONFIG $@ $(@D)-config.log qemu/configure $(@D) \
 		qemu/kernel.config -- $(kmake) O=$(abspath $(@D))
 	$(Q)touch $@
 
-$(peer_stamps): build/%/kernel.stamp: build/%/kernel/.config
+$(peer_objs:=.stamp): %.stamp: %/.config
 	+$(Q)$(step) $(if $(wildcard $(<D)/vmlinux),,-n 1400) KERNEL $(<D) \
 		$(<D).log $(kmake) $(jobs) O=$(abspath $(<D)) bzImage
 	$(Q)touch $@
