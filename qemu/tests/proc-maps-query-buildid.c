@@ -312,8 +312,8 @@ static const struct shape plain = {
 
 /*
  * Mainline's parser wants the padding behind the last note, which GNU ld leaves out. It
- * also looks at neither byte order nor e_phentsize, pads to 4 bytes always, has offsets
- * of 32 bits, lets sizes wrap, and reads block devices.
+ * also looks at neither byte order nor e_phentsize, and pads to 4 bytes always. These are
+ * differences that its series for 6.12 and 7.3 leaves alone.
  */
 static bool has_mainline_parser(int maps)
 {
@@ -401,7 +401,7 @@ static const struct shape shapes[] = {
 	  20, 0x11 },
 	{ "nothing-behind-the-last-note", { { { GNU_NOTE(1, 16, 0x22),
 						BUILD_ID(17, 0x11) } } },
-	  17, 0x11 },
+	  17, 0x11, .not_mainline = true },
 	{ "a-little-behind-it", { { { BUILD_ID(20, 0x11) }, .slack = 11 },
 				  { { BUILD_ID(20, 0x22) } } }, 20, 0x11 },
 
@@ -440,7 +440,8 @@ static const struct shape shapes[] = {
 	{ "at-3G", { { { BUILD_ID(20, 0x11) }, .offset = 3ULL << 30 } },
 	  20, 0x11 },
 	{ "at-5G", { { { BUILD_ID(20, 0x11) }, .offset = 5ULL << 30 } },
-	  20, 0x11, .only_64bit = true },
+	  20, 0x11, .only_64bit = true,
+	  .fault = "offsets of notes are cut to 32 bits" },
 	{ "headers-elsewhere", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
 	  .phoff = 0x400 },
 	{ "headers-on-second-page", { { { BUILD_ID(20, 0x11) } } }, 20, 0x11,
@@ -454,7 +455,8 @@ static const struct shape shapes[] = {
 	  .phoff = 5ULL << 30, .only_64bit = true },
 
 	/* Program headers of another size are headers of another format. */
-	{ "headers-too-large", { { { BUILD_ID(20, 0x11) } } }, .spread = 8 },
+	{ "headers-too-large", { { { BUILD_ID(20, 0x11) } } }, .spread = 8,
+	  .not_mainline = true },
 
 	/*
 	 * Notes are padded to 4 bytes, but in a segment that is aligned to 8 to
@@ -472,7 +474,7 @@ static const struct shape shapes[] = {
 	{ "padded-to-8", { { { { "stapsdt", 8, 3, 4, 0x22 },
 			       { "pad", 4, 1, 20, 0x22 },
 			       BUILD_ID(20, 0x11) }, .align = 8 } },
-	  20, 0x11 },
+	  20, 0x11, .not_mainline = true },
 	{ "padded-to-4", { { { { "stapsdt", 8, 3, 4, 0x22 },
 			       { "pad", 4, 1, 20, 0x22 },
 			       BUILD_ID(20, 0x11) } } }, 20, 0x11 },
@@ -517,15 +519,19 @@ static void make_directory(bool on_disk)
 /* Every image of the directory, on a disk with none of its pages in memory. */
 TEST_F(build_id, directory)
 {
+	const char *fault = NULL;
 	unsigned int i, c;
+	bool mainline;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	mainline = has_mainline_parser(self->maps);
 	make_directory(variant->on_disk);
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct answer want = shape_answer(&shapes[i]);
+
+		if (mainline && shapes[i].not_mainline)
+			continue;
 
 		for (c = 0; c < ARRAY_SIZE(classes); c++) {
 			const char *path = shape_path(&shapes[i], classes[c]);
@@ -543,12 +549,18 @@ TEST_F(build_id, directory)
 			close(fd);
 			EXPECT_EQ(0, ask(self->maps, addr, &seen))
 				TH_LOG("%s", path);
-			EXPECT_TRUE(same(&want, &seen))
-				TH_LOG("%s: %s instead of %s", path,
-				       show(&seen), show(&want));
+			if (shapes[i].fault && !same(&want, &seen)) {
+				fault = shapes[i].fault;
+			} else {
+				EXPECT_TRUE(same(&want, &seen))
+					TH_LOG("%s: %s instead of %s", path,
+					       show(&seen), show(&want));
+			}
 			unmap(addr);
 		}
 	}
+	if (fault)
+		XFAIL("%s", fault);
 }
 
 /* The same images in the other byte order have none that this kernel reads. */
@@ -599,11 +611,11 @@ static bool fits_buffers(int maps, const void *addr, const struct answer *want)
 TEST_F(on_tmpfs, sizes)
 {
 	unsigned int size, c, padded;
+	bool mainline;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	mainline = has_mainline_parser(self->maps);
 	for (size = 1; size <= BUILD_ID_MAX; size++) {
 		struct shape s = {
 			"sized", { { { BUILD_ID(size, 0x11) } } }, size, 0x11,
@@ -611,7 +623,7 @@ TEST_F(on_tmpfs, sizes)
 		struct answer want = shape_answer(&s);
 
 		for (c = 0; c < ARRAY_SIZE(classes); c++) {
-			for (padded = 0; padded < 2; padded++) {
+			for (padded = mainline; padded < 2; padded++) {
 				unsigned int padding = padded ? -size % 4 : 0;
 				struct image img = {
 					create("image"), classes[c],
@@ -782,13 +794,16 @@ static const struct shape hostile = {
 		     { { BUILD_ID(16, 0x33) } } }, 20, 0x11, .front = 1,
 };
 
+/* Mainline's parser takes some of them for sound: that it answers has to do there. */
+static bool any_answer;
+
 static bool is_right(int maps, const void *addr, int fd)
 {
 	struct truth want = truth_of(fd);
 	struct answer seen;
 	int err = ask(maps, addr, &seen);
 
-	if (!err && allowed(&want, &seen))
+	if (!err && (any_answer || allowed(&want, &seen)))
 		return true;
 	fprintf(stderr, "# %s: %s instead of %s%s\n", strerror(err),
 		show(&seen), show(&want.answer),
@@ -977,8 +992,7 @@ TEST_F(image, spoilt_fields)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	any_answer = has_mainline_parser(self->maps);
 	put_shape(&self->img, &hostile);
 	ASSERT_TRUE(survives(self->maps, self->addr, &self->img, 0, E_TYPE,
 			     E_SHSTRNDX));
@@ -999,8 +1013,7 @@ TEST_F(image, spoilt_ident)
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	any_answer = has_mainline_parser(self->maps);
 	put_shape(&self->img, &hostile);
 	must(pread(self->img.fd, was, EI_NIDENT, 0) == EI_NIDENT);
 	for (i = 0; i < EI_NIDENT; i++) {
@@ -1034,11 +1047,11 @@ TEST_F(image, wrapping_sizes)
 	};
 	struct answer seen;
 	unsigned int i;
+	bool mainline;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	mainline = has_mainline_parser(self->maps);
 	put_shape(&self->img, &plain);
 	put_phdr(&self->img, ehdr_size(&self->img), PT_NOTE, 0x100, 0x200, 4);
 	for (i = 0; i < ARRAY_SIZE(notes); i++) {
@@ -1050,6 +1063,8 @@ TEST_F(image, wrapping_sizes)
 		write_note(&self->img, 0x100 + notes[i].next,
 			   &plain.segment[0].note[0], 4);
 		EXPECT_EQ(0, ask(self->maps, self->addr, &seen));
+		if (seen.size && mainline)
+			XFAIL("sizes of notes wrap around");
 		EXPECT_EQ(0, seen.size)
 			TH_LOG("note %u: %s", i, show(&seen));
 	}
@@ -1461,14 +1476,15 @@ TEST_F(on_tmpfs, no_file)
 /* A mapped disk is no regular file. */
 TEST_F(on_tmpfs, block_device)
 {
+	struct answer want = shape_answer(&plain);
+	bool mainline, is_read;
 	char path[64];
 	int fd, loop;
 	void *addr;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	mainline = has_mainline_parser(self->maps);
 	fd = create_shape("image", &plain);
 	must(!ftruncate(fd, 4096));
 	loop = loop_attach(fd, path, sizeof(path));
@@ -1478,10 +1494,13 @@ TEST_F(on_tmpfs, block_device)
 	must(addr != MAP_FAILED);
 	/* It is there to be found. */
 	EXPECT_TRUE(!memcmp(addr, ELFMAG, SELFMAG));
-	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	is_read = mainline && has_build_id(self->maps, addr, &want);
+	EXPECT_TRUE(is_read || has_build_id(self->maps, addr, &none));
 	unmap(addr);
 	close(loop);
 	close(fd);
+	if (is_read)
+		XFAIL("block devices are read");
 }
 
 TEST_F(on_tmpfs, character_device)
@@ -1797,19 +1816,20 @@ TEST_F(on_tmpfs, being_read)
 TEST_F(on_ext4, direct)
 {
 	struct answer want = shape_answer(&plain);
+	bool mainline, not_read;
 	void *addr;
 	int fd;
 
 	if (self->missing)
 		SKIP(return, "%s", self->missing);
-	if (has_mainline_parser(self->maps))
-		XFAIL("mainline's parser of build IDs");
+	mainline = has_mainline_parser(self->maps);
 	fd = create_shape("image", &plain);
 	close(fd);
 	fd = open("image", O_RDONLY | O_DIRECT | O_CLOEXEC);
 	must(fd >= 0);
 	addr = map(fd);
-	EXPECT_TRUE(has_build_id(self->maps, addr, &want))
+	not_read = mainline && has_build_id(self->maps, addr, &none);
+	EXPECT_TRUE(not_read || has_build_id(self->maps, addr, &want))
 		TH_LOG("its pages are in memory");
 	unmap(addr);
 	evict(fd);
@@ -1818,6 +1838,8 @@ TEST_F(on_ext4, direct)
 		TH_LOG("its pages are on the disk");
 	unmap(addr);
 	close(fd);
+	if (not_read)
+		XFAIL("pieces of a file that is opened so are not read");
 }
 
 static void *open_image(void *arg)

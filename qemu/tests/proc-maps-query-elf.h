@@ -155,6 +155,8 @@ struct shape {
 	unsigned int spread;		/* bytes more than usual in a header */
 	uint64_t phoff;			/* 0 is behind the ELF header */
 	bool only_64bit;
+	bool not_mainline;		/* mainline's parser sees it otherwise, for good */
+	const char *fault;		/* so does that of 6.12 and 7.3, before the series */
 };
 
 /* Every byte of a build ID differs from its neighbours, and none is 0. */
