@@ -197,6 +197,18 @@ test: $(bootable) ## run the selftests in the VM; TESTS="NAME..." only those
 		-t $(in_all) \
 		$(if $(CONFIG),$(if $(TESTS),,-d $(obj)-gcov.tar)) $(boot)
 
+# The base kernel as it is, where it has the ioctl: bench.mk builds it.
+.PHONY: test-base
+ifneq ($(filter $(mainline),$(BASE)),)
+test-base: $(build)/unpatched/kernel.stamp $(guest)/initramfs
+	$(Q)qemu/test $(build)/unpatched/test.tap '$(BASE) release unpatched' $(seconds) \
+		-t $(in_all) -k $(build)/unpatched/kernel/arch/x86/boot/bzImage \
+		-r $(guest)/initramfs -l $(build)/unpatched/console.log
+else
+test-base: ## the same on the kernel before the series (BASE=6.12, 7.3): its faults are XFAIL
+	$(error Linux $(BASE) has no PROCMAP_QUERY before the series: BASE=$(firstword $(mainline)))
+endif
+
 .PHONY: shell
 shell: $(bootable) ## boot the VM to a prompt; exit ends it
 	@echo '  SHELL   procmap is there, the tests in /proc-tests; exit ends the VM'
