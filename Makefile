@@ -11,6 +11,8 @@ TREE	?=
 DRY	?=
 # "debug" for the kernel that looks for bugs (qemu/debug.config).
 CONFIG	?=
+# "objects": "make lint" only compiles what the series changes.
+LINT	?=
 # 1: show the commands, the kernel's log, everything.
 V	?= 0
 
@@ -109,7 +111,7 @@ test-apply: $(series) ## what apply does with trees of every kind
 
 .PHONY: lint
 lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
-	$(Q)patches/lint $(BASE) $(obj)/.config
+	$(Q)patches/lint $(BASE) $(obj)/.config '$(LINT)'
 
 .PHONY: check
 check: ## test the library, procmap and the manual pages here, with the ioctl and without
