@@ -7,10 +7,10 @@
 #define PROC_MAPS_QUERY_H
 
 #include <arpa/inet.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,20 +66,19 @@ static inline void must_fail(const char *file, int line, const char *what)
 }
 
 /*
- * Reports a fault that the handler of Linux 6.11 and later is known to have: an
- * expected failure there, and a failure on any kernel before. The harness knows
- * expected failures since 6.9; before that, they count as skipped.
+ * Reports a fault of the handler of Linux 6.11 and later: an expected failure there, and
+ * a failure elsewhere. Before 6.9, the harness takes an expected failure for a skip.
  */
 #ifdef XFAIL_ADD
-#define SKIP_XFAIL(...)	SKIP(_metadata->exit_code = KSFT_XFAIL; return, __VA_ARGS__)
+#define SKIP_XFAIL(statement, ...) \
+	SKIP(_metadata->exit_code = KSFT_XFAIL; statement, __VA_ARGS__)
 #else
-#define SKIP_XFAIL(...)	SKIP(return, "XFAIL: " __VA_ARGS__)
+#define SKIP_XFAIL(statement, ...)	SKIP(statement, "XFAIL: " __VA_ARGS__)
 #endif
 
-#define XFAIL(...) do {					\
-	ASSERT_TRUE(handler_of_mainline())		\
-		TH_LOG(__VA_ARGS__);			\
-	SKIP_XFAIL(__VA_ARGS__);			\
+#define XFAIL(statement, ...) do {			\
+	ASSERT_TRUE(handler_of_mainline()) TH_LOG(__VA_ARGS__); \
+	SKIP_XFAIL(statement, __VA_ARGS__);		\
 } while (0)
 
 /*
@@ -388,11 +387,18 @@ static inline void end_child(pid_t pid)
  * ELF images
  */
 
-/* Writes an image's header and its segments' headers, of this program's class. */
-static inline void put_headers(int fd, uint64_t phoff, const ElfW(Phdr) *segments,
-			       unsigned int nr)
+/* The headers of this program's class. */
+#if __SIZEOF_POINTER__ == 8
+#define elf_ehdr	Elf64_Ehdr
+#define elf_phdr	Elf64_Phdr
+#else
+#define elf_ehdr	Elf32_Ehdr
+#define elf_phdr	Elf32_Phdr
+#endif
+
+static inline void put_headers(int fd, uint64_t phoff, const elf_phdr *segments, unsigned int nr)
 {
-	const ElfW(Ehdr) header = {
+	const elf_ehdr header = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
 			     sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32,
 			     htonl(1) == 1 ? ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT },
@@ -438,7 +444,7 @@ static inline uint64_t put_note(int fd, uint64_t at, const struct note *note)
 /* Makes the file an ELF image with a build ID of @size times @fill. */
 static inline void put_image(int fd, uint32_t size, unsigned char fill)
 {
-	ElfW(Phdr) segment = { .p_type = PT_NOTE, .p_offset = 0x200 };
+	elf_phdr segment = { .p_type = PT_NOTE, .p_offset = 0x200 };
 	struct note note = BUILD_ID(size, fill);
 
 	segment.p_filesz = put_note(fd, segment.p_offset, &note) - segment.p_offset;
