@@ -218,7 +218,7 @@ static void read_and_search(int maps)
 }
 
 /* Reading the whole text is what a caller did before there was the ioctl. */
-TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 60)
+TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 {
 	static const unsigned int writers[] = { 0, 4, 8, 32, 128 };
 	uint64_t since, searching;
