@@ -32,7 +32,7 @@
 #define KILLED_MIN	30
 
 /* Seconds in which slow machines come to that. */
-#define PATIENCE	30
+#define PATIENCE	60
 
 /* In the environment of this program: it ends at once, see below. */
 #define END_ENV		"PROC_MAPS_QUERY_RACE_END"
