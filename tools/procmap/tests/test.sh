@@ -104,6 +104,14 @@ add()
 	printf '%x' $((0x$1 + $2))
 }
 
+# An address as columns have it: with as many digits as most addresses have.
+column()
+{
+	digits=8
+	[ "$(get stack | wc -c)" -le 9 ] || digits=12
+	printf "%0${digits}x" $((0x$1))
+}
+
 # pm ARGUMENT...: runs procmap, keeps what it says and its status
 pm()
 {
@@ -297,7 +305,8 @@ t_lookup()
 {
 	lib=$(get lib1)
 	finds "$lib" "/lib1" &&
-		finds "$(add "$lib" 1048575)" "$lib-$(add "$lib" 1048576) r-xp" &&
+		finds "$(add "$lib" 1048575)" \
+			"$(column "$lib")-$(column "$(add "$lib" 1048576)") r-xp" &&
 		finds "$(get heap)" '[heap]' && finds "$(get stack)" '[stack]' &&
 		finds "$(get memfd)" '/memfd:memory (deleted)' &&
 		finds "$(get deleted)" '/deleted (deleted)' &&
@@ -314,8 +323,8 @@ t_named()
 t_edges()
 {
 	hole=$(get hole)
-	finds "$(add "$hole" -1)" "$(get below-hole)-$hole" &&
-		finds "$(add "$hole" 4096)" "$(get above-hole)-" || return
+	finds "$(add "$hole" -1)" "$(column "$(get below-hole)")-$(column "$hole")" &&
+		finds "$(add "$hole" 4096)" "$(column "$(get above-hole)")-" || return
 	pm -p "$target" "$(add "$hole" -1)" "$hole" "$(add "$hole" 4096)"
 	exits 1 && says "$hole not found" &&
 		[ "$(grep -c -- - "$tmp/out")" -eq 3 ] || return
@@ -354,7 +363,7 @@ t_forms()
 t_next()
 {
 	pm -p "$target" --next "$(get hole)"
-	exits 0 && says " $(get above-hole)-" || return
+	exits 0 && says " $(column "$(get above-hole)")-" || return
 	pm -p "$target" --next "$(get hole)" --exec --file
 	exits 0 && says " r-xp " || return
 	pm -p "$target" --next ffffffffffffffff
@@ -740,7 +749,7 @@ t_long_path()
 {
 	long=$(get long)
 	pm -p "$target" "$long" "$(get lib1)"
-	exits 0 && says "$long $long-" && says /lib1 || return
+	exits 0 && says "$long $(column "$long")-" && says /lib1 || return
 	[ "$(sed -n 's/.*\/d/d/p' "$tmp/out")" != '' ] || return
 	pm -p "$target" --json "$long"
 	exits 0 && json && says 'dddd/long (deleted)"}' &&
@@ -1281,7 +1290,7 @@ t_vdso()
 	dd if="/proc/$target/mem" of="$tmp/vdso" bs=4096 \
 		skip=$((0x$vdso / 4096)) count=$(((0x${range#*-} - 0x$vdso) / 4096)) 2>/dev/null || { skip="no dd"; return; }
 	addr=$(readelf --dyn-syms -W "$tmp/vdso" 2>/dev/null |
-		awk '$8 ~ /^__vdso_clock_gettime/ { print $2 }')
+		awk '$8 ~ /^__(vdso|kernel)_clock_gettime/ { print $2; exit }')
 	[ -n "$addr" ] || { skip="readelf finds no symbol"; return; }
 	pm -p "$target" --symbolize "$(add "$vdso" $((0x$addr)))"
 	exits 0 && quiet && says "clock_gettime in [vdso]"

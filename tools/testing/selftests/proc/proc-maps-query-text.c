@@ -59,6 +59,7 @@ static void read_text(struct target *t, int fd)
 {
 	static struct maps_line line;
 	char *name = t->names, *at, *next;
+	struct utsname kernel;
 	size_t size = 0;
 	unsigned long kb;
 	ssize_t len;
@@ -66,7 +67,7 @@ static void read_text(struct target *t, int fd)
 	must(!lseek(fd, 0, SEEK_SET));
 	while ((len = read(fd, t->bytes + size, TEXT_MAX - 1 - size)) > 0)
 		size += len;
-	must(!len && size < TEXT_MAX - 1);
+	must(!len && size < TEXT_MAX - 1 && !uname(&kernel));
 	t->bytes[size] = '\0';
 	t->n = 0;
 	for (at = t->bytes; *at; at = next) {
@@ -78,7 +79,9 @@ static void read_text(struct target *t, int fd)
 		if (*at >= 'A' && *at <= 'Z')
 			continue;
 		must(maps_parse(at, &line));
-		if (!strcmp(line.name, "[vsyscall]") || !strcmp(line.name, "[vectors]"))
+		/* To 32-bit programs, arm64 maps the vectors as it maps the vDSO. */
+		if (!strcmp(line.name, "[vsyscall]") ||
+		    (!strcmp(line.name, "[vectors]") && strcmp(kernel.machine, "aarch64")))
 			break;
 		must(t->n < LINES_MAX);
 		line_init(&t->lines[t->n], &line);

@@ -864,7 +864,7 @@ TEST_F(abi, struct_that_cannot_be_read)
 				TH_LOG("%zu bytes: failed, but wrote", i);
 		}
 		/* The same, if that is all that the caller knows. */
-		q->size = i;
+		memcpy(p, &(uint64_t){ i }, sizeof(q->size));
 		EXPECT_EQ(i < OUT_FIRST ? EINVAL : 0, query(self->fd, q))
 			TH_LOG("struct of %zu bytes", i);
 	}
@@ -883,8 +883,8 @@ static void expect_half_written(struct __test_metadata *_metadata, int fd,
 	struct call *c = (void *)(pages + page - inside - offsetof(struct call, q));
 	struct call was;
 
-	call_init(c, addr, 0);
-	was = *c;
+	call_init(&was, addr, 0);
+	memcpy(c, &was, sizeof(was));
 	must(!mprotect(head ? pages : pages + page, page, PROT_READ));
 	ASSERT_EQ(EFAULT, query(fd, &c->q))
 		TH_LOG("%zu bytes %s", inside, head ? "read-only" : "writable");
