@@ -4,9 +4,12 @@
 
 # What to build for: a folder of patches/.
 BASE	?= 6.1
+# The machine that it runs on, which QEMU emulates: a file of qemu/arch/.
+ARCH	?= x86_64
 # A kernel tree of your own, instead of Debian's linux-source-$(BASE).
 KSRC	?=
-# The kernel that "make apply" is for; DRY=1 only tells what it would do.
+# The kernel that "make apply" is for. DRY=1 only tells what it would do; so does any
+# value but 0, n and no.
 TREE	?=
 DRY	?=
 # "debug" for the kernel that looks for bugs (qemu/debug.config).
@@ -20,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-bases	:= $(notdir $(wildcard patches/[0-9]*))
+bases	:= $(notdir $(shell ls -dv patches/[0-9]*))
 ifeq ($(filter $(BASE),$(bases)),)
 $(error no base "$(BASE)": there are $(bases))
 endif
@@ -28,13 +31,17 @@ endif
 # Those whose kernel has the ioctl: their series is of patches to mainline's code.
 mainline := $(patsubst patches/%/kernels,%,$(shell \
 	grep -l '^has.PROCMAP_QUERY' patches/*/kernels))
+archs	:= $(patsubst qemu/arch/%.mk,%,$(wildcard qemu/arch/*.mk))
+ifeq ($(filter $(ARCH),$(archs)),)
+$(error no ARCH "$(ARCH)": there are $(archs))
+endif
 
 build	:= build/$(BASE)
 Q	:= $(if $(filter 1,$(V)),,@)
 
 # Every file of the project that a template may bring in.
 parts	:= $(shell find fs include lib Documentation/filesystems tools/testing \
-	MAINTAINERS -type f)
+	MAINTAINERS patches/[0-9]*/*.message patches/[0-9]*/*.c -type f)
 
 series_of = $(patsubst patches/$(1)/%.patch.in,build/$(1)/series/%.patch,\
 	$(wildcard patches/$(1)/*.patch.in))
@@ -53,11 +60,12 @@ help:
 	@patches/bases
 else
 help:
-	@echo 'make [BASE=$(BASE)] [KSRC=DIR] [CONFIG=debug] [V=1] TARGET'
+	@echo 'make [BASE=$(BASE)] [ARCH=$(ARCH)] [KSRC=DIR] [CONFIG=debug] [V=1] TARGET'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo 'Bases: $(bases) (make help BASES=1 tells more)'
+	@echo 'Architectures: $(archs)'
 endif
 
 .PHONY: series
@@ -101,17 +109,23 @@ $(build)/ksrc: force
 
 .PHONY: apply
 apply: export TREE := $(TREE)
+apply: export DRY := $(DRY)
 apply: $(series) ## put the series on a kernel of yours: TREE=DIR; DRY=1 only tells
-	$(Q)patches/apply $(if $(filter 1,$(DRY)),-n) \
-		$(if $(filter file,$(origin BASE)),,-b '$(BASE)') -- "$$TREE"
+	$(Q)case "$$DRY" in '' | 0 | n | no) dry= ;; *) dry=-n ;; esac; \
+	patches/apply $$dry $(if $(filter file,$(origin BASE)),,-b '$(BASE)') -- "$$TREE"
 
 .PHONY: test-apply
 test-apply: $(series) ## what apply does with trees of every kind
 	$(Q)patches/test-apply
 
+.PHONY: test-all
+test-all: ## run the tests on every base, architecture and kind of kernel (a day); KSRC_6_6=DIR
+	+$(Q)qemu/test-all
+
 .PHONY: lint
 lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
-	$(Q)patches/lint $(BASE) $(obj)/.config '$(LINT)'
+	$(Q)patches/lint $(BASE) $(obj)/.config '$(LINT)' ARCH=$(linux-arch) \
+		$(addprefix CROSS_COMPILE=,$(cross))
 
 .PHONY: check
 check: ## test the library, procmap and the manual pages here, with the ioctl and without

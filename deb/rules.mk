@@ -30,7 +30,7 @@ deb: $(build)/deb-$(FLAVOUR).stamp ## build an installable kernel; FLAVOUR=cloud
 
 .PHONY: deb-packages
 deb-packages: | packages
-	$(Q)qemu/install-packages $$(sed -n 's/  deb: .*//p' qemu/packages)
+	$(Q)qemu/install-packages deb:
 
 # Changes when another configuration is asked for.
 $(filter-out %/deb-vm/base.config,$(debs:%=%/base.config)): \
@@ -47,10 +47,10 @@ $(filter-out %/deb-vm/.config,$(debs:%=%/.config)): \
 		$(kmake) O=$(abspath $(@D))
 	$(Q)touch $@
 
-$(build)/deb-vm/.config: $(build)/deb-%/.config: qemu/kernel.config \
+$(build)/deb-vm/.config: $(build)/deb-%/.config: qemu/kernel.config $(configs) \
 		deb/package.config qemu/configure $(linux)/Makefile | deb-packages
 	$(Q)$(step) CONFIG $@ $(build)/deb-$*-config.log qemu/configure \
-		$(@D) qemu/kernel.config deb/package.config -- \
+		$(@D) qemu/kernel.config $(configs) deb/package.config -- \
 		$(kmake) O=$(abspath $(@D))
 	$(Q)touch $@
 

@@ -6,12 +6,13 @@
 # A kernel tree of your own to measure too; it has to be clean (make mrproper).
 PEER	?=
 
-bench	:= $(build)/bench
+bench	:= $(out)/bench
 # The kernel that has mainline's ioctl, as it is: the base itself before the series,
 # or else Debian's 6.12. And what PEER names
 peer	:= $(if $(filter $(mainline),$(BASE)),$(BASE),6.12)
-unpatched := build/$(peer)/unpatched
-peers	:= $(peer)=$(unpatched)/kernel $(if $(PEER),peer=build/peer/kernel)
+unpatched := build/$(peer)$(arch-dir)/unpatched
+unpatched_tree := build/$(peer)/unpatched/linux
+peers	:= $(peer)=$(unpatched)/kernel $(if $(PEER),peer=build/peer$(arch-dir)/kernel)
 peer_objs := $(foreach pair,$(peers),$(lastword $(subst =, ,$(pair))))
 
 ifneq ($(filter bench%,$(MAKECMDGOALS)),)
@@ -40,26 +41,26 @@ bench-profile: $(bench_ready) ## the instructions of a query, function by functi
 
 $(guest)/bench-initramfs: qemu/mkinitramfs $(guest)/gen_init_cpio $(guest)/init \
 		$(guest)/proc-tests.stamp
-	$(Q)$(step) CPIO $@ $@.log qemu/mkinitramfs $(guest)/gen_init_cpio $@ \
+	$(Q)$(step) CPIO $@ $@.log qemu/mkinitramfs '$(roots)' $(guest)/gen_init_cpio $@ \
 		$(guest)/init=/init \
 		$(guest)/proc-tests/proc-maps-query-bench=/usr/bin/bench
 
-$(unpatched)/linux/Makefile: | packages $(if $(filter $(BASE),$(peer)),$(build)/tree.stamp)
+$(unpatched_tree)/Makefile: | packages $(if $(filter $(BASE),$(peer)),$(build)/tree.stamp)
 	$(Q)patches/tree -u $(peer)
 
 # There may be changes in PEER, of which we know nothing.
-build/peer/kernel.stamp: force
+build/peer$(arch-dir)/kernel.stamp: force
 
-build/peer/kernel%: linux = $(PEER)
-$(unpatched)/kernel%: linux = $(unpatched)/linux
-$(unpatched)/kernel/.config: | $(unpatched)/linux/Makefile
+build/peer$(arch-dir)/kernel%: linux = $(PEER)
+$(unpatched)/kernel%: linux = $(unpatched_tree)
+$(unpatched)/kernel/.config: | $(unpatched_tree)/Makefile
 
-$(peer_objs:=/.config): qemu/kernel.config qemu/configure | packages
+$(peer_objs:=/.config): qemu/kernel.config $(configs) qemu/configure | packages
 	$(Q)$(step) CONFIG $@ $(@D)-config.log qemu/configure $(@D) \
-		qemu/kernel.config -- $(kmake) O=$(abspath $(@D))
+		qemu/kernel.config $(configs) -- $(kmake) O=$(abspath $(@D))
 	$(Q)touch $@
 
 $(peer_objs:=.stamp): %.stamp: %/.config
 	+$(Q)$(step) $(if $(wildcard $(<D)/vmlinux),,-n 1400) KERNEL $(<D) \
-		$(<D).log $(kmake) $(jobs) O=$(abspath $(<D)) bzImage
+		$(<D).log $(kmake) $(jobs) O=$(abspath $(<D)) $(notdir $(IMAGE))
 	$(Q)touch $@

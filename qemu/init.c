@@ -4,8 +4,8 @@
  * on a Linux system, runs the command that stands after "--" on the kernel's
  * command line, and reboots, which ends the VM.
  *
- * The kernel logs to ttyS0; the command has ttyS1 to itself. How it ended goes
- * to the kernel's log as one line, "vm: end, status N, tainted N". Whoever
+ * The kernel logs to a serial console; the command has hvc0 to itself. How it ended
+ * goes to the kernel's log as one line, "vm: end, status N, tainted N". Whoever
  * started the VM looks for it there: no such line, no success.
  */
 #define _GNU_SOURCE
@@ -27,7 +27,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define TERMINAL	"/dev/ttyS1"
+#define TERMINAL	"/dev/hvc0"
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define GCOV		"/sys/kernel/debug/gcov"
 
@@ -58,6 +59,8 @@ static void log_line(const char *fmt, ...)
 static noreturn void leave(void)
 {
 	sync();
+	/* Some consoles gather what is logged for a while, and lose it then. */
+	usleep(500000);
 	/* There is no ACPI to power off with; QEMU ends at a reboot. */
 	reboot(RB_AUTOBOOT);
 	for (;;)
@@ -74,7 +77,7 @@ static const struct {
 	const char *type;
 	const char *dir;
 	const char *options;
-	int optional;	/* not every kernel of ours has it */
+	int optional;	/* not every kernel of ours has it, nor every CPU */
 } file_systems[] = {
 	{ .type = "proc",	.dir = "/proc" },
 	{ .type = "sysfs",	.dir = "/sys" },
@@ -82,7 +85,7 @@ static const struct {
 	{ .type = "devpts",	.dir = "/dev/pts", .options = "ptmxmode=666" },
 	{ .type = "tmpfs",	.dir = "/dev/shm", .options = "mode=1777" },
 	{ .type = "tmpfs",	.dir = "/tmp", .options = "mode=1777" },
-	{ .type = "hugetlbfs",	.dir = "/dev/hugepages" },
+	{ .type = "hugetlbfs",	.dir = "/dev/hugepages", .optional = 1 },
 	{ .type = "debugfs",	.dir = "/sys/kernel/debug", .optional = 1 },
 };
 
@@ -154,10 +157,13 @@ static void set_window_size(int fd)
 static void open_terminal(void)
 {
 	struct termios mode;
-	int fd;
+	int fd, tries = 100;
 
 	setsid();	/* may be so from the start */
-	fd = open(TERMINAL, O_RDWR | O_NOCTTY);
+	/* A virtual console comes up in the background. */
+	do
+		fd = open(TERMINAL, O_RDWR | O_NOCTTY);
+	while (fd < 0 && tries-- && !usleep(100000));
 	if (fd < 0 || ioctl(fd, TIOCSCTTY, 1) || tcgetattr(fd, &mode))
 		die(TERMINAL);
 	mode.c_oflag &= ~ONLCR;
@@ -206,6 +212,17 @@ static int run(char * const *argv)
 	}
 	tcdrain(1);
 	return exit_status(status);
+}
+
+/* Where busybox has a command and nothing else has it. */
+static void install_busybox(void)
+{
+	static char * const argv[] = {
+		"/usr/bin/busybox", "--install", "-s", "/usr/bin", NULL
+	};
+
+	if (run(argv))
+		die("busybox");
 }
 
 /*
@@ -264,9 +281,11 @@ int main(int argc, char **argv)
 	mount_all();
 	link_descriptors();
 	loopback_up();
-	write_file("/proc/sys/vm/nr_hugepages", "8");
+	if (!access(NR_HUGEPAGES, F_OK))
+		write_file(NR_HUGEPAGES, "8");
 	set_environment();
 	open_terminal();
+	install_busybox();
 
 	status = argc > 1 ? run(argv + 1) : 0;
 	if ((hand_out_coverage() || report_leaks()) && !status)

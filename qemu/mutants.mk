@@ -4,7 +4,7 @@
 # the Makefile at the top, after rules.mk.
 
 # Objects of their own, so that no other build meets a bug.
-mutants := $(build)/mutants
+mutants := $(out)/mutants
 
 .PHONY: mutants
 mutants: export SERIES := $(SERIES)

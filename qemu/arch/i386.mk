@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# ARCH=i386: addresses and pointers of 32 bits. It needs no compiler of its own.
+
+include qemu/arch/x86_64.mk
+
+linux-arch	:= i386
+QEMU		:= qemu-system-i386 -machine pc -cpu max -device pci-testdev
+QEMU_COUNT	:= -cpu qemu32
+
+root-packages	= $(userland) libgcc-$(gcc-version)-dev
+roots		= $(root)
+cc-guest	= gcc -m32 $(in-root) -B$(abspath $(root))/usr/lib/gcc/i686-linux-gnu/$(gcc-version)/
+cc-32		:=
+cannot-build	:= proc-empty-vm
