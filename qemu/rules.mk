@@ -60,6 +60,7 @@ userland	:= bash binutils busybox-static e2fsprogs jq libc-bin libc6-dev libdw-d
 include qemu/arch/$(ARCH).mk
 
 export IMAGE QEMU CONSOLE TSC QEMU_COUNT
+# What build/accel remembers was found out with a kernel for x86-64.
 ifneq ($(ARCH),x86_64)
 export ACCEL	?= tcg
 endif
@@ -98,7 +99,7 @@ $(root).stamp: $(root).list qemu/unpack-root | packages
 
 fragments := qemu/kernel.config $(configs)
 ifeq ($(CONFIG),debug)
-fragments += qemu/debug.config $(wildcard qemu/arch/$(root-of)-debug.config)
+fragments += qemu/debug.config
 # Coverage of the two files that the series adds code to, and of no other
 profile	  := GCOV_PROFILE_task_mmu.o=y GCOV_PROFILE_buildid.o=y
 endif

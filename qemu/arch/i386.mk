@@ -5,11 +5,12 @@
 include qemu/arch/x86_64.mk
 
 linux-arch	:= i386
+configs		:= qemu/arch/x86_64.config qemu/arch/i386.config
 QEMU		:= qemu-system-i386 -machine pc -cpu max -device pci-testdev
 QEMU_COUNT	:= -cpu qemu32
 
 root-packages	= $(userland) libgcc-$(gcc-version)-dev
 roots		= $(root)
-cc-guest	= gcc -m32 $(in-root) -B$(abspath $(root))/usr/lib/gcc/i686-linux-gnu/$(gcc-version)/
+cc-guest	= $(cc-m32)
 cc-32		:=
 cannot-build	:= proc-empty-vm

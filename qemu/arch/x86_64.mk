@@ -17,4 +17,5 @@ QEMU_COUNT	:= -cpu qemu64
 root-archs	:= i386
 root-packages	= libc6-dev libgcc-$(gcc-version)-dev
 roots		:= $(root):/
-cc-32		= gcc -m32 $(in-root) -B$(abspath $(root))/usr/lib/gcc/i686-linux-gnu/$(gcc-version)/
+cc-m32		= gcc -m32 $(in-root) -B$(abspath $(root))/usr/lib/gcc/i686-linux-gnu/$(gcc-version)/
+cc-32		= $(cc-m32)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include "proc-maps-query.h"
+#include "proc-maps-query-state.h"
 
 /* Two users that nobody is. */
 #define USER		64001
@@ -476,18 +477,6 @@ static void lose_leader(int sock)
 	syscall(SYS_exit, 0);
 }
 
-static bool is_zombie(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	stat = fopen(path, "re");
-	must(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1);
-	fclose(stat);
-	return state == 'Z';
-}
-
 /* The first thread has ended, but the process and its address space live on. */
 TEST_F(access, exited_leader)
 {
@@ -500,7 +489,7 @@ TEST_F(access, exited_leader)
 	await(target.sock);
 	maps = maps_open(target.pid);
 	step(target.sock);
-	while (!is_zombie(target.pid))
+	while (process_state(target.pid) != 'Z')
 		usleep(1000);
 	EXPECT_EQ(0, query_at(maps, (uintptr_t)&wait_for_ever, 0, &self->q));
 	EXPECT_EQ(ESRCH, open_and_query(target.pid));

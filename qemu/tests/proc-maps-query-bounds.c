@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64
 #include <sched.h>
 #include "proc-maps-query.h"
+#include "proc-maps-query-state.h"
 
 /* As many as take longer to go through than a process takes to end. */
 #define VMAS		60000
@@ -193,20 +194,6 @@ static void ask_for_ever(int maps)
 	}
 }
 
-/* Whether a process sleeps in the kernel, where most signals do not wake it. */
-static bool waits(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	must(file && fscanf(file, "%*d %*s %c", &state) == 1);
-	fclose(file);
-	must(state != 'Z');
-	return state == 'D';
-}
-
 /* A signal comes while it waits for the lock, which it would not get for long. */
 TEST_F(bounds, killed_as_it_waits)
 {
@@ -219,10 +206,13 @@ TEST_F(bounds, killed_as_it_waits)
 	for (i = 0; i < RUNS; i++) {
 		const pid_t pid = start_asker(ask_for_ever, maps);
 		unsigned long held;
+		char state;
 
-		do
+		do {
 			held = holding();
-		while (!(held & 1) || !waits(pid) || holding() != held);
+			state = process_state(pid);
+			must(state != 'Z');
+		} while (!(held & 1) || state != 'D' || holding() != held);
 		end_child(pid);
 		at_once += holding() == held;
 	}

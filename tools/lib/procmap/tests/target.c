@@ -272,14 +272,17 @@ static void map_anonymous(void)
 		tell("named", addr);
 }
 
-/* The last mapping, since another would go into the hole. */
+/*
+ * The last mapping, since another would go into the hole. The kernel would merge what is
+ * beside it with a mapping that is like it and happens to be there.
+ */
 static void map_hole(void)
 {
-	char *addr = map(-1, 3 * page, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS);
+	char *addr = map(-1, 5 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
 
-	if (munmap(addr + page, page))
-		fail("munmap");
+	addr += page;
+	if (mprotect(addr, 3 * page, PROT_READ | PROT_WRITE) || munmap(addr + page, page))
+		fail("hole");
 	tell("below-hole", addr);
 	tell("hole", addr + page);
 	tell("above-hole", addr + 2 * page);
