@@ -564,7 +564,7 @@ t_traces()
 	@[
 		$code work+27 (/usr/bin/thing)
 	]: 34
-	1234567 bytes leaked, a decade of facade, 20261125
+	61234567 bytes leaked, all of them deadbeef, 70261125
 	  	  100674 _PyEval_EvalFrameDefault+0x5b04 (/usr/lib/libpython3.11.so.1.0)
 	END
 	printf '\t%s work+27 (/usr/bin/thing)\n' "$code" >>"$tmp/in"
@@ -606,7 +606,7 @@ t_text()
 		"$code (anonymous namespace)::f(int, char)+0x1 (/usr/bin/thing)" \
 		" > /usr/bin/thing(outer+0x3) [0x$code]" \
 		"./program(main+0x12) [0x$code]" "file-$code.so" "x$code" \
-		"/tmp/$code" "${code}-$code r-xp" "decade facade 20261125" "0x" \
+		"/tmp/$code" "${code}-$code r-xp" "deadbeef 61234567 70261125" "0x" \
 		"0x1" "0xg" "main.go:12 +0x$code" "sum of 00112233445566778899aabb" \
 		"11112222333344445" ''; do
 		printf 'one 0x%s\n%s and more\n' "$code" "$line" >"$tmp/in"
