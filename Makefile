@@ -70,6 +70,7 @@ endif
 
 .PHONY: series
 series: $(series) ## expand the patches of all bases to build/BASE/series, for git am
+	@printf '  EXPAND  build/%s/series\n' $(bases)
 
 # A base's folder of patches has no more than what its templates stand for.
 $(foreach base,$(bases),$(shell cd build/$(base)/series 2>/dev/null && \
@@ -77,7 +78,6 @@ $(foreach base,$(bases),$(shell cd build/$(base)/series 2>/dev/null && \
 	$(notdir $(wildcard build/$(base)/series/*)))))
 
 build/%.patch: $(parts) patches/expand | patch-packages
-	@echo '  EXPAND  $@'
 	$(Q)mkdir -p $(@D)
 	$(Q)patches/expand patches/$(subst /series/,/,$*).patch.in > $@
 
@@ -85,7 +85,6 @@ $(foreach base,$(bases),$(foreach patch,$(call series_of,$(base)),$(eval \
 $(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)))))
 
 build/%/series/0000-cover-letter.txt: patches/%/0000-cover-letter.in patches/expand
-	@echo '  EXPAND  $@'
 	$(Q)patches/expand $< > $@
 
 $(foreach base,$(bases),$(eval $(call cover_of,$(base)): $(call series_of,$(base))))
