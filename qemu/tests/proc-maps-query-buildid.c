@@ -18,6 +18,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <linux/fuse.h>
@@ -1691,6 +1692,15 @@ static void *map_path(const char *path)
 	return addr;
 }
 
+/* Only kernels of 32 bits have any. */
+static bool has_high_memory(void)
+{
+	struct sysinfo info;
+
+	must(!sysinfo(&info));
+	return info.totalhigh;
+}
+
 /* A file that can be mapped, but not be read. */
 TEST_F(on_tmpfs, unreadable)
 {
@@ -1712,8 +1722,9 @@ TEST_F(on_tmpfs, unreadable)
 	EXPECT_TRUE(await_read(&s));
 	must(!stat("image", &st));
 	EXPECT_EQ(0, query_at(self->maps, to_u64(addr), 0, &q));
-	EXPECT_EQ((uint64_t)st.st_ino, q.inode)
-		TH_LOG("more than 32 bits of inode number");
+	/* FUSE folds the number where the kernel keeps 32 bits of it. */
+	if (!has_high_memory())
+		EXPECT_EQ((uint64_t)st.st_ino, q.inode);
 	unmap(addr);
 	EXPECT_TRUE(stop_serving(&s, "image"));
 }
@@ -1828,7 +1839,9 @@ TEST_F(on_ext4, direct)
 	fd = open("image", O_RDONLY | O_DIRECT | O_CLOEXEC);
 	must(fd >= 0);
 	addr = map(fd);
-	not_read = mainline && has_build_id(self->maps, addr, &none);
+	/* A page in high memory is read through the file, too. */
+	not_read = (mainline || has_high_memory()) &&
+		   has_build_id(self->maps, addr, &none);
 	EXPECT_TRUE(not_read || has_build_id(self->maps, addr, &want))
 		TH_LOG("its pages are in memory");
 	unmap(addr);
@@ -1838,7 +1851,7 @@ TEST_F(on_ext4, direct)
 		TH_LOG("its pages are on the disk");
 	unmap(addr);
 	close(fd);
-	if (not_read)
+	if (mainline && not_read)
 		XFAIL(return, "pieces of a file that is opened so are not read");
 }
 

@@ -1290,7 +1290,7 @@ t_vdso()
 	dd if="/proc/$target/mem" of="$tmp/vdso" bs=4096 \
 		skip=$((0x$vdso / 4096)) count=$(((0x${range#*-} - 0x$vdso) / 4096)) 2>/dev/null || { skip="no dd"; return; }
 	addr=$(readelf --dyn-syms -W "$tmp/vdso" 2>/dev/null |
-		awk '$8 ~ /^__(vdso|kernel)_clock_gettime/ { print $2; exit }')
+		awk '$8 ~ /^__(vdso|kernel)_clock_gettime(@|$)/ { print $2; exit }')
 	[ -n "$addr" ] || { skip="readelf finds no symbol"; return; }
 	pm -p "$target" --symbolize "$(add "$vdso" $((0x$addr)))"
 	exits 0 && quiet && says "clock_gettime in [vdso]"
