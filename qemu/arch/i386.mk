@@ -6,7 +6,9 @@ include qemu/arch/x86_64.mk
 
 linux-arch	:= i386
 configs		:= qemu/arch/x86_64.config qemu/arch/i386.config
-QEMU		:= qemu-system-i386 -machine pc -cpu max -device pci-testdev
+# An AMD processor of 32 bits makes the kernel warn of SMP.
+QEMU		:= qemu-system-i386 -machine pc -cpu max,vendor=GenuineIntel \
+		   -device pci-testdev
 QEMU_COUNT	:= -cpu qemu32
 
 root-packages	= $(userland) libgcc-$(gcc-version)-dev
