@@ -288,12 +288,19 @@ static void map_hole(void)
 	tell("above-hole", addr + 2 * page);
 }
 
+/* Not .dc.a, which has 64 bits in all programs of s390. */
+#if __SIZEOF_POINTER__ == 8
+#define ASM_POINTER	".quad"
+#else
+#define ASM_POINTER	".long"
+#endif
+
 static inline __attribute((always_inline)) void inlined_function(int i)
 {
 	asm volatile("1:	nop\n"
 		     "	.pushsection .data\n"
 		     "inlined_here:\n"
-		     "	.dc.a	1b\n"
+		     "	" ASM_POINTER "	1b\n"
 		     "	.popsection" : : "r" (i));
 }
 
