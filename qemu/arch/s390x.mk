@@ -7,7 +7,7 @@ linux-arch	:= s390
 cross		:= s390x-linux-gnu-
 IMAGE		:= arch/s390/boot/bzImage
 QEMU		:= qemu-system-s390x -machine s390-ccw-virtio -cpu max
-CONSOLE		:= console=ttyS0
+CONSOLE		:= console=ttyS1
 
 root-archs	:= s390x
 root-packages	:= $(userland) libc6-dev-s390
