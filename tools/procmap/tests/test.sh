@@ -364,7 +364,7 @@ t_next()
 {
 	pm -p "$target" --next "$(get hole)"
 	exits 0 && says " $(column "$(get above-hole)")-" || return
-	pm -p "$target" --next "$(get hole)" --exec --file
+	pm -p "$target" --next 1000 --exec --file
 	exits 0 && says " r-xp " || return
 	pm -p "$target" --next ffffffffffffffff
 	exits 1 && says "not found"
