@@ -44,8 +44,10 @@ static void log_line(const char *fmt, ...)
 
 	len = snprintf(line, sizeof(line), "vm: ");
 	va_start(args, fmt);
-	vsnprintf(line + len, sizeof(line) - len, fmt, args);
+	vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
 	va_end(args);
+	/* Else the kernel waits for the rest, and prints nothing before it logs more. */
+	strcat(line, "\n");
 
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
