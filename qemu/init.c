@@ -123,18 +123,6 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Not every kernel of ours has them, nor every CPU. */
-static void reserve_huge_pages(void)
-{
-	int fd = open(NR_HUGEPAGES, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "8", 1) < 0 && errno != EOPNOTSUPP)
-		die(NR_HUGEPAGES);
-	close(fd);
-}
-
 static void loopback_up(void)
 {
 	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -295,7 +283,9 @@ int main(int argc, char **argv)
 	mount_all();
 	link_descriptors();
 	loopback_up();
-	reserve_huge_pages();
+	/* The sysctl is there even if the CPU has none. */
+	if (!access("/sys/kernel/mm/hugepages", F_OK))
+		write_file(NR_HUGEPAGES, "8");
 	set_environment();
 	open_terminal();
 	install_busybox();
