@@ -72,9 +72,10 @@ export CCACHE_DIR ?= $(CURDIR)/build/ccache
 endif
 ccache	 := $(if $(shell command -v ccache),ccache )
 jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+# Not nm, which loads LLVM's plugin, where that is installed, for every object.
 kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
 	ARCH=$(linux-arch) $(addprefix CROSS_COMPILE=,$(cross)) $(kmake-arch) \
-	CC='$(ccache)$(cross)gcc' HOSTCC='$(ccache)gcc' $(naming)
+	CC='$(ccache)$(cross)gcc' NM=$(cross)gcc-nm HOSTCC='$(ccache)gcc' $(naming)
 naming	 = LOCALVERSION= KBUILD_BUILD_USER=vm KBUILD_BUILD_HOST=vm \
 	KBUILD_BUILD_VERSION=1 \
 	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
