@@ -142,7 +142,7 @@ $(linux)/usr/gen_init_cpio.c: $(build)/tree.stamp
 # For a Makefile that builds programs for the VM
 for-guest = CC='$(cc-guest)' AR=$(cross)ar STRIP=$(cross)strip OBJCOPY=$(cross)objcopy
 
-tool-tests := libprocmap-test procmap-test procmap-text-test \
+tool-tests := libprocmap-test procmap-test \
 	$(if $(cc-32),libprocmap-test_32 procmap-test_32)
 
 # The kselftests of the tree, and as 32-bit programs those that test the ABI: as
