@@ -11,5 +11,6 @@ CONSOLE		:= console=ttyS1
 
 root-archs	:= s390x
 root-packages	:= $(userland) libc6-dev-s390
-cc-32		= s390x-linux-gnu-gcc -m31 $(in-root)
+# Linux 7.0 and later run no 31-bit programs.
+cc-32		= $(if $(filter 7.%,$(BASE)),,s390x-linux-gnu-gcc -m31 $(in-root))
 cannot-build	:= proc-empty-vm
