@@ -122,6 +122,7 @@ test-all: ## run the tests on every base, architecture and kind of kernel (a day
 	+$(Q)qemu/test-all
 
 .PHONY: lint
+lint: $(if $(filter objects,$(LINT)),,$(headers).stamp)
 lint: $(build)/tree.stamp $(obj)/.config ## checkpatch, sparse, W=1, shellcheck, the header in C and C++
 	$(Q)patches/lint $(BASE) $(obj)/.config '$(LINT)' ARCH=$(linux-arch) \
 		$(addprefix CROSS_COMPILE=,$(cross))
