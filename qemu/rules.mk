@@ -98,9 +98,9 @@ $(root).stamp: $(root).list qemu/unpack-root | packages
 
 # Kernels
 
-fragments := qemu/kernel.config $(configs) $(if $(CONFIG),qemu/debug.config \
-	$(wildcard $(configs:.config=-debug.config)))
+fragments := qemu/kernel.config $(configs)
 ifeq ($(CONFIG),debug)
+fragments += qemu/debug.config $(wildcard $(configs:.config=-debug.config))
 # Coverage of the two files that the series adds code to, and of no other
 profile	  := GCOV_PROFILE_task_mmu.o=y GCOV_PROFILE_buildid.o=y
 endif

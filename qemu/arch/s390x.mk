@@ -11,6 +11,6 @@ CONSOLE		:= console=ttyS1
 
 root-archs	:= s390x
 root-packages	:= $(userland) libc6-dev-s390
-# Linux 7.0 and later run no 31-bit programs.
+# Linux 6.12 runs 31-bit programs, 7.3 does not.
 cc-32		= $(if $(filter 7.%,$(BASE)),,s390x-linux-gnu-gcc -m31 $(in-root))
 cannot-build	:= proc-empty-vm
