@@ -172,9 +172,8 @@ $(guest)/proc-tests.stamp: qemu/rules.mk $(wildcard qemu/arch/*.mk) $(headers).s
 		CC='$(cc-32) -static' $(programs_32:%=$(abspath $(guest))/proc-tests-32/%))
 	+$(Q)$(step) TESTS $(guest)/qemu-tests $(guest)/qemu-tests.log \
 		$(MAKE) $(jobs) -C qemu/tests OUTPUT=$(abspath $(guest))/proc-tests \
-		CC='$(cc-guest)' CC_32='$(if $(cc-32),$(cc-32) -static)' \
-		SELFTESTS=$(abspath $(proc)/..) HEADERS=$(abspath $(headers))/usr/include \
-		HEADERS_32=$(abspath $(guest))/proc-tests-32
+		CC='$(cc-guest)' SELFTESTS=$(abspath $(proc)/..) \
+		HEADERS=$(abspath $(headers))/usr/include
 	$(Q)$(foreach name,$(programs_32),cp $(guest)/proc-tests-32/$(name) \
 		$(guest)/proc-tests/$(name)_32 && echo $(name)_32 \
 		>> $(guest)/proc-tests/list.new &&) true
