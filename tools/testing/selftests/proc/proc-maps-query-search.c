@@ -247,7 +247,7 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 		XFAIL(return, "who changes mappings can hold up a search");
 }
 
-#define RUNS		100
+#define RUNS		50
 #define INTERVALS	10
 
 /* Returns the mean of the nanoseconds that a search takes. */
@@ -288,21 +288,21 @@ static uint64_t time_kill(void (*work)(int maps), int maps, uint64_t ns)
  */
 TEST_F(search, ends_with_a_fatal_signal)
 {
-	const uint64_t whole = time_searches(self->maps);
-	unsigned int i, early = 0, soon = 0;
+	const uint64_t whole = time_searches(self->maps), end = now_ns() + 15000 * MS;
+	unsigned int early = 0, soon = 0;
 
-	for (i = 0; i < RUNS; i++) {
+	while (early < RUNS && now_ns() < end) {
 		const uint64_t other = time_kill(ask_wrong_for_ever, self->maps, whole / 8);
 		const uint64_t took = time_kill(search_for_ever, self->maps, whole / 8);
 
 		early += other && took;
 		soon += other && took && took < other + whole / 2;
 	}
-	TH_LOG("%u of %u signals came early in a search of %ju us, and %u ended it soon",
-	       early, RUNS, (uintmax_t)(whole / 1000), soon);
-	if (early < RUNS / 10)
+	TH_LOG("%u signals came early in a search of %ju us, and %u ended it soon",
+	       early, (uintmax_t)(whole / 1000), soon);
+	if (early < RUNS / 5)
 		SKIP(return, "too busy to send a signal early in a search");
-	if (soon < early / 5)
+	if (soon < early / 3)
 		XFAIL(return, "a search goes on after a fatal signal");
 }
 
