@@ -262,8 +262,8 @@ static uint64_t time_searches(int maps)
 }
 
 /*
- * Sends a fatal signal to who has worked for @ns. Returns the nanoseconds until it has
- * ended; or 0 if the signal came much later than that.
+ * Kills a helper that has worked for @ns. Returns the nanoseconds that it took to end; or
+ * 0 if the signal came much later than that.
  */
 static uint64_t time_kill(void (*work)(int maps), int maps, uint64_t ns)
 {
@@ -282,9 +282,9 @@ static uint64_t time_kill(void (*work)(int maps), int maps, uint64_t ns)
 }
 
 /*
- * Most of the search would be left. A busy machine may take longer to end any work than
- * a search takes, so that it has to end soon only now and then. There are no writers, who
- * would keep the CPU from it.
+ * The signal comes early in the search, when most of it is left. On a busy machine, any
+ * work may take longer to end than a search takes; one search of three has to end soon.
+ * There are no writers, who would keep the CPU from it.
  */
 TEST_F(search, ends_with_a_fatal_signal)
 {
