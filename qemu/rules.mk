@@ -70,7 +70,8 @@ export CCACHE_BASEDIR := $(CURDIR)
 ifeq ($(shell test -w "$$HOME" && echo y),)
 export CCACHE_DIR ?= $(CURDIR)/build/ccache
 endif
-ccache	 := $(if $(shell command -v ccache),ccache )
+# Not := as it is installed by the first run.
+ccache	 = $(if $(shell command -v ccache),ccache )
 jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # Not nm, which loads LLVM's plugin, where that is installed, for every object.
 kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
