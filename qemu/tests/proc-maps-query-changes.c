@@ -206,7 +206,7 @@ static void check(const struct seen *s, unsigned long *answers)
 
 	if (s->err == ENOENT && !q->query_flags && !always_mapped(q->query_addr))
 		return;
-	if (s->err == ENOENT && !race->scene->flags) {
+	if (s->err == ENOENT) {
 		race->not_found = true;
 		fail(s, "not found");
 	} else if (s->err) {
@@ -726,6 +726,50 @@ static const struct scene moves = {
 };
 
 /*
+ * A page that is moved over the last one that is mapped. There is nothing behind it
+ * that could be found instead.
+ */
+static uint64_t last;		/* this page, counted from the region */
+
+static void change_end(uint32_t *seed)
+{
+	map_pages(0, 1, PROCMAP_QUERY_VMA_READABLE, 0, &files[0]);
+	move(0, 1, last, 1);
+}
+
+static void prepare_end(void)
+{
+	struct procmap_query q = { .vma_end = region };
+	int maps = maps_open(0);
+
+	must(maps >= 0);
+	while (!query_at(maps, q.vma_end, NEXT, &q))
+		last = (q.vma_end - region) / page;
+	close(maps);
+	change_end(NULL);
+}
+
+static uint64_t end_from(uint32_t *seed)
+{
+	return region + last * page;
+}
+
+static bool end_right(const struct seen *s)
+{
+	const uint64_t start = end_from(NULL);
+
+	return is_vma(s, start, start + page, PROCMAP_QUERY_VMA_READABLE, 0, &files[0]);
+}
+
+static const struct scene moves_at_end = {
+	.prepare = prepare_end,
+	.change = change_end,
+	.right = end_right,
+	.from = end_from,
+	.flags = PROCMAP_QUERY_VMA_READABLE,
+};
+
+/*
  * Pairs of anonymous pages. In turn, the first one gets a name, then the second
  * one another, then both together a third one, which makes them one VMA; or they
  * are mapped anew without. Names are one letter many times, so that the first
@@ -983,6 +1027,16 @@ TEST_F(race, move_and_resize)
 	run(&moves);
 	if (race->not_found)
 		XFAIL(return, "nothing is found while a mapping is moved over another");
+	EXPECT_RACE_GOOD();
+}
+
+TEST_F(race, move_to_the_end)
+{
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	run(&moves_at_end);
+	if (race->not_found)
+		XFAIL(return, "nothing is found while a mapping is moved over the last");
 	EXPECT_RACE_GOOD();
 }
 
