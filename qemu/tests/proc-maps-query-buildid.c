@@ -8,6 +8,7 @@
  * namespace of its own, so that nothing is left behind however a test ends.
  */
 #define _FILE_OFFSET_BITS 64
+#include <arpa/inet.h>
 #include <glob.h>
 #include <grp.h>
 #include <poll.h>
@@ -22,6 +23,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <linux/fuse.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include "proc-maps-query.h"
 #include "proc-maps-query-elf.h"
 #include "proc-maps-query-mount.h"
@@ -1518,6 +1521,48 @@ TEST_F(on_tmpfs, character_device)
 	close(fd);
 	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
 	unmap(addr);
+}
+
+/*
+ * Of a socket without a ring for what it receives, a read of what is mapped, its ring
+ * for what it sends, would take the packet that waits for the process.
+ */
+TEST_F(on_tmpfs, packet_socket)
+{
+	const struct sockaddr_ll lo = {
+		.sll_family = AF_PACKET, .sll_ifindex = 1, .sll_protocol = htons(ETH_P_802_EX1),
+	};
+	const struct tpacket_req ring = {
+		.tp_block_size = page_size(), .tp_block_nr = 1,
+		.tp_frame_size = page_size(), .tp_frame_nr = 1,
+	};
+	struct { struct ethhdr head; char data[ETH_ZLEN]; } packet = {
+		.head.h_proto = lo.sll_protocol,
+	};
+	struct pollfd waits = { .events = POLLIN };
+	int fd, sender;
+	void *addr;
+	bool taken;
+
+	if (self->missing)
+		SKIP(return, "%s", self->missing);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	must(fd >= 0 && sender >= 0);
+	must(!setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &ring, sizeof(ring)));
+	must(!bind(fd, (const void *)&lo, sizeof(lo)));
+	addr = map_at(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(sendto(sender, &packet, sizeof(packet), 0, (const void *)&lo, sizeof(lo)) ==
+	     sizeof(packet));
+	waits.fd = fd;
+	ASSERT_EQ(1, poll(&waits, 1, 10000));
+	EXPECT_TRUE(has_build_id(self->maps, addr, &none));
+	taken = recv(fd, &packet, sizeof(packet), MSG_DONTWAIT) < 0;
+	munmap(addr, page_size());
+	close(sender);
+	close(fd);
+	if (taken)
+		XFAIL(return, "a packet is taken from a socket");
 }
 
 /*
