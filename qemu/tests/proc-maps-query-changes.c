@@ -740,13 +740,13 @@ static void change_end(uint32_t *seed)
 /* Returns whether there is room for it. */
 static bool find_end(void)
 {
-	struct procmap_query q = { .vma_end = region };
+	struct procmap_query q;
 	int maps = maps_open(0);
-	uint64_t end = 0;
+	uint64_t end = region;
 	void *addr;
 
 	must(maps >= 0);
-	while (!query_at(maps, q.vma_end, NEXT, &q))
+	while (!query_at(maps, end, NEXT, &q))
 		end = q.vma_end;
 	close(maps);
 	last = (end - region) / page;
