@@ -82,7 +82,8 @@ build/%.patch: $(parts) patches/expand | patch-packages
 	$(Q)patches/expand patches/$(subst /series/,/,$*).patch.in > $@
 
 $(foreach base,$(bases),$(foreach patch,$(call series_of,$(base)),$(eval \
-$(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)))))
+$(patch): $(patsubst build/$(base)/series/%,patches/$(base)/%.in,$(patch)) \
+	patches/$(base))))
 
 build/%/series/0000-cover-letter.txt: patches/%/0000-cover-letter.in patches/expand
 	$(Q)patches/expand $< > $@
