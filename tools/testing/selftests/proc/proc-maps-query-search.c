@@ -236,7 +236,7 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 			ended = helper_ends(&h, 10 * MS);
 			since = shared->since;
 			searching = shared->search + (since ? now_ns() - since : 0);
-		} while (!ended && searching < 4 * shared->text + 100 * MS);
+		} while (!ended && searching < 4 * shared->text + 2000 * MS);
 		end_helper(&h);
 		TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers[i],
 		       (double)searching / shared->text,
