@@ -211,34 +211,44 @@ static void read_and_search(int maps)
 	}
 }
 
-/* Reading the whole text is what a caller did before there was the ioctl. */
+/* Whether searches take longer than reading the text, while so many threads write. */
+static bool is_slower(struct __test_metadata *_metadata, int maps, unsigned int writers)
+{
+	struct helper h;
+	uint64_t since, searching;
+	bool ended;
+
+	shared->text = 0;
+	shared->search = 0;
+	h = start_helper(read_and_search, maps);
+	do {
+		ended = helper_ends(&h, 10 * MS);
+		since = shared->since;
+		searching = shared->search + (since ? now_ns() - since : 0);
+	} while (!ended && searching < 4 * shared->text + 2000 * MS);
+	end_helper(&h);
+	TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers,
+	       (double)searching / shared->text, (uintmax_t)(shared->text / MS));
+	return searching > shared->text;
+}
+
+/*
+ * Reading the whole text is what a caller did before there was the ioctl. Beside many
+ * writers the luck of getting a CPU counts, too: what is slower is so three times.
+ */
 TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 {
 	static const unsigned int writers[] = { 0, 4, 8, 32, 128 };
-	uint64_t since, searching;
-	bool ended, slower = false;
-	unsigned int i;
+	unsigned int i, slower;
 
 	for (i = 0; i < ARRAY_SIZE(writers); i++) {
-		struct helper h;
-
 		start_writers(writers[i]);
-		shared->text = 0;
-		shared->search = 0;
-		h = start_helper(read_and_search, self->maps);
-		do {
-			ended = helper_ends(&h, 10 * MS);
-			since = shared->since;
-			searching = shared->search + (since ? now_ns() - since : 0);
-		} while (!ended && searching < 4 * shared->text + 2000 * MS);
-		end_helper(&h);
-		TH_LOG("%u writers: searches / texts = %.2f, of %ju ms", writers[i],
-		       (double)searching / shared->text,
-		       (uintmax_t)(shared->text / MS));
-		slower |= searching > shared->text;
+		slower = 0;
+		while (slower < 3 && is_slower(_metadata, self->maps, writers[i]))
+			slower++;
+		if (slower == 3)
+			XFAIL(return, "who changes mappings can hold up a search");
 	}
-	if (slower)
-		XFAIL(return, "who changes mappings can hold up a search");
 }
 
 #define RUNS		50
@@ -349,7 +359,7 @@ TEST_F(search, lets_writers_in)
 		alone += other / INTERVALS;
 		beside += mean / INTERVALS;
 	}
-	TH_LOG("writers take %ju us, and %ju us beside searches; in %u of %u intervals not too long",
+	TH_LOG("writers take %ju us, %ju us beside searches; in %u of %u intervals not too long",
 	       (uintmax_t)(alone / 1000), (uintmax_t)(beside / 1000), soon, INTERVALS);
 	if (beside > alone + whole / 2)
 		XFAIL(return, "a lock is held for the whole of a search");
