@@ -44,12 +44,6 @@ static void *change_for_ever(void *at)
 	return NULL;
 }
 
-static void map_once(void)
-{
-	must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
-	shared->rounds++;
-}
-
 static void be_target(void)
 {
 	const size_t page = page_size();
@@ -65,10 +59,12 @@ static void be_target(void)
 		for (; shared->writers < shared->wanted; shared->writers++)
 			must(!pthread_create(&thread, NULL, change_for_ever, addr +
 					     (VMAS - 1 - 2 * shared->writers) * page));
-		if (shared->map)
-			map_once();
-		else
+		if (shared->map) {
+			must(!munmap(map_anonymous(page, PROT_NONE), page));
+			shared->rounds++;
+		} else {
 			usleep(1000);
+		}
 	}
 }
 
@@ -254,17 +250,6 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 #define RUNS		50
 #define INTERVALS	10
 
-/* Returns the mean of the nanoseconds that a search takes. */
-static uint64_t time_searches(int maps)
-{
-	unsigned int i;
-
-	shared->search = 0;
-	for (i = 0; i < RUNS; i++)
-		search(maps);
-	return shared->search / RUNS;
-}
-
 /*
  * Kills a helper that has worked for @ns. Returns the nanoseconds that it took to end; or
  * 0 if the signal came much later than that.
@@ -292,9 +277,13 @@ static uint64_t time_kill(void (*work)(int maps), int maps, uint64_t ns)
  */
 TEST_F(search, ends_with_a_fatal_signal)
 {
-	const uint64_t whole = time_searches(self->maps), end = now_ns() + 15000 * MS;
-	unsigned int early = 0, soon = 0;
+	const uint64_t end = now_ns() + 15000 * MS;
+	unsigned int i, early = 0, soon = 0;
+	uint64_t whole;
 
+	for (i = 0; i < RUNS; i++)
+		search(self->maps);
+	whole = shared->search / RUNS;
 	while (early < RUNS && now_ns() < end) {
 		const uint64_t other = time_kill(ask_wrong_for_ever, self->maps, whole / 8);
 		const uint64_t took = time_kill(search_for_ever, self->maps, whole / 8);
