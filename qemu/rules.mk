@@ -82,7 +82,8 @@ kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
 naming	 = LOCALVERSION= KBUILD_BUILD_USER=vm KBUILD_BUILD_HOST=vm \
 	KBUILD_BUILD_VERSION=1 \
 	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
-step	 := qemu/step
+# exec: a signal that ends make reaches what make has started, and no more.
+step	 := exec qemu/step
 
 .PHONY: packages
 packages: | patch-packages
