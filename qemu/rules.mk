@@ -288,7 +288,7 @@ ifeq ($(CONFIG),debug)
 
 .PHONY: fuzz
 fuzz: $(bootable)
-	$(Q)qemu/boot -t $$(($(TIME) + 300)) $(boot) \
+	$(Q)exec qemu/boot -t $$(($(TIME) + 300)) $(boot) \
 		/proc-tests/proc-maps-query-fuzz --time $(TIME) $(addprefix --seed ,$(SEED))
 
 # A run of the tests leaves the counts behind.
