@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bounds of a PROCMAP_QUERY, one by one: a fatal signal ends it at once, and a search
- * lets a writer in at once.
+ * The bounds of a PROCMAP_QUERY, one by one: a fatal signal ends it at once, and searches
+ * do not slow down those who write.
  *
  * Who asks is a real-time process, from which no tick of the clock takes the CPU: what
  * interrupts a search here, it has looked for itself. Needs root for that.
@@ -18,6 +18,10 @@
 #define NOTHING		(NEXT | PERMISSIONS)
 
 #define RUNS		30
+
+/* For so many nanoseconds somebody writes beside who asks, and so often. */
+#define INTERVAL	200000000ULL
+#define INTERVALS	10
 
 /* A busy machine delays some of them. */
 #define ENOUGH		(RUNS / 3)
@@ -222,31 +226,59 @@ TEST_F(bounds, killed_as_it_waits)
 	EXPECT_LE(ENOUGH, at_once);
 }
 
-static void map_and_unmap(void)
+static void search_for_ever(int maps)
 {
-	must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
+	for (;;)
+		search_for_nothing(maps);
 }
 
-/* Early in a search, somebody wants to write, and would wait for long. */
-TEST_F(bounds, lets_a_writer_in)
+/* As busy as who searches, but without any lock. */
+static void ask_wrong_for_ever(int maps)
 {
-	unsigned int i, at_once = 0;
+	struct procmap_query q;
 
-	for (i = 0; i < RUNS; i++) {
-		const pid_t pid = start_asker(search_for_nothing, self->maps);
-		uint64_t start;
+	for (;;)
+		must(query_at(maps, 0, ~0ULL, &q) == EINVAL);
+}
 
-		usleep(self->whole / 8000);
-		start = now_ns();
-		map_and_unmap();
-		/* Or it was done before. */
-		at_once += !waitpid(pid, NULL, WNOHANG) && now_ns() - start < self->whole / 2;
-		waitpid(pid, NULL, 0);
+/* Returns the mean nanoseconds that it takes to map and unmap a page, beside an asker. */
+static uint64_t time_writes(void (*ask)(int maps), int maps)
+{
+	const pid_t pid = start_asker(ask, maps);
+	const uint64_t start = now_ns();
+	uint64_t took;
+	unsigned int writes = 0;
+
+	do {
+		must(!munmap(map_anonymous(page_size(), PROT_NONE), page_size()));
+		writes++;
+		took = now_ns() - start;
+	} while (took < INTERVAL);
+	end_child(pid);
+	return took / writes;
+}
+
+/*
+ * On hardware, beside searches a write takes up to three times as long. Where a machine is
+ * emulated, to sleep and to be woken takes longer than the write.
+ */
+TEST_F(bounds, slow_writers_down_little)
+{
+	unsigned int attempt, i;
+
+	for (attempt = 0; attempt < 3; attempt++) {
+		uint64_t alone = 0, beside = 0;
+
+		for (i = 0; i < INTERVALS; i++) {
+			alone += time_writes(ask_wrong_for_ever, self->maps);
+			beside += time_writes(search_for_ever, self->maps);
+		}
+		TH_LOG("writes take %.2f times as long beside searches",
+		       (double)beside / alone);
+		if (beside < 6 * alone)
+			return;
 	}
-	TH_LOG("%u of %u were let in at once, searches of %ju us", at_once, RUNS,
-	       (uintmax_t)(self->whole / 1000));
-	if (at_once < ENOUGH)
-		XFAIL(return, "a lock is held for the whole of a search");
+	XFAIL(return, "searches slow down writers");
 }
 
 QUERY_TEST_MAIN
