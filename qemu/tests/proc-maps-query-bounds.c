@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The bounds of a PROCMAP_QUERY, one by one: a fatal signal ends it at once, and searches
- * do not slow down those who write.
+ * slow down those who write only a little.
  *
  * Who asks is a real-time process, from which no tick of the clock takes the CPU: what
  * interrupts a search here, it has looked for itself. Needs root for that.
@@ -259,8 +259,9 @@ static uint64_t time_writes(void (*ask)(int maps), int maps)
 }
 
 /*
- * On hardware, beside searches a write takes up to three times as long. Where a machine is
- * emulated, to sleep and to be woken takes longer than the write.
+ * A write that has to wait sleeps and is woken, which alone can take longer than the write
+ * where the machine is emulated. A lock that is kept for whole searches makes it take
+ * thousands of times as long.
  */
 TEST_F(bounds, slow_writers_down_little)
 {
