@@ -15,6 +15,9 @@ way=${2:-}
 without=
 [ "$way" != text ] || without="$bin/tests/target no-ioctl"
 schema=$(cat "$(dirname "$0")/schema.jq") || exit 2
+# The size of a page in bytes, and of a huge page in units of 1,024
+page=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
+huge_page=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
 export LC_ALL=C
 unset LD_PRELOAD COLUMNS
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/procmap-test.XXXXXX") || exit 2
@@ -270,10 +273,10 @@ t_pids()
 t_page_size()
 {
 	pm -p "$target" --page-size
-	exits 0 && quiet && says ' PAGE ' && says '4K [heap]' || return
-	[ -z "$(get huge)" ] || says '2048K /anon_hugepage (deleted)' || return
+	exits 0 && quiet && says ' PAGE ' && says "$((page / 1024))K [heap]" || return
+	[ -z "$(get huge)" ] || says "${huge_page}K /anon_hugepage (deleted)" || return
 	pm -p "$target" --page-size --json "$(get heap)"
-	exits 0 && json && says '"page_size":4096,' || return
+	exits 0 && json && says "\"page_size\":$page," || return
 	pm -p "$target" --json "$(get heap)"
 	exits 0 && json && ! says page_size >/dev/null
 }
@@ -324,11 +327,11 @@ t_edges()
 {
 	hole=$(get hole)
 	finds "$(add "$hole" -1)" "$(column "$(get below-hole)")-$(column "$hole")" &&
-		finds "$(add "$hole" 4096)" "$(column "$(get above-hole)")-" || return
-	pm -p "$target" "$(add "$hole" -1)" "$hole" "$(add "$hole" 4096)"
+		finds "$(add "$hole" "$page")" "$(column "$(get above-hole)")-" || return
+	pm -p "$target" "$(add "$hole" -1)" "$hole" "$(add "$hole" "$page")"
 	exits 1 && says "$hole not found" &&
 		[ "$(grep -c -- - "$tmp/out")" -eq 3 ] || return
-	for addr in "$hole" "$(add "$hole" 4095)" 0 ffffffffffffffff; do
+	for addr in "$hole" "$(add "$hole" $((page - 1)))" 0 ffffffffffffffff; do
 		pm -p "$target" "$addr"
 		exits 1 && quiet && says " not found" || return
 	done
