@@ -90,6 +90,7 @@ struct race {
 };
 
 static struct race *race;
+static pthread_barrier_t prepared;	/* the mappings of the scene */
 
 static void wait_a_tick(void)
 {
@@ -258,6 +259,7 @@ static void *read_own(void *arg)
 	int maps = maps_open(0);
 
 	must(maps >= 0);
+	pthread_barrier_wait(&prepared);
 	read_answers(maps, 0x1234567, &race->answers[0]);
 	close(maps);
 	return NULL;
@@ -267,6 +269,7 @@ static void *change_mappings(void *arg)
 {
 	uint32_t seed = 0x7654321;
 
+	pthread_barrier_wait(&prepared);
 	while (!stopped()) {
 		race->scene->change(&seed);
 		count(&race->changes);
@@ -327,26 +330,6 @@ static void wait_for_end(void)
 	stop();
 }
 
-/*
- * Changes mappings in one thread, while another one and another process ask. No
- * other thread maps anything, so that nothing else gets into the region.
- */
-static void run(const struct scene *scene)
-{
-	pthread_t writer, reader;
-	int status;
-	pid_t pid;
-
-	race->scene = scene;
-	scene->prepare();
-	pid = start_other_reader();
-	must(!pthread_create(&reader, NULL, read_own, NULL));
-	must(!pthread_create(&writer, NULL, change_mappings, NULL));
-	wait_for_end();
-	must(!pthread_join(writer, NULL) && !pthread_join(reader, NULL));
-	must(waitpid(pid, &status, 0) == pid && !status);
-}
-
 /* Maps the pages of the file from page @offset on to page @at of the region. */
 static void map_pages(uint64_t at, unsigned int pages, uint64_t flags,
 		      uint64_t offset, const struct file *file)
@@ -380,6 +363,31 @@ static void reserve_pages(uint64_t at, unsigned int pages)
 	must(mmap(addr, pages * page, PROT_NONE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 		  0) == addr);
+}
+
+/*
+ * Changes mappings in one thread, while another one and another process ask. No
+ * other thread maps anything, and the region is reserved until the threads have their
+ * stacks, so that nothing else gets into it.
+ */
+static void run(const struct scene *scene)
+{
+	pthread_t writer, reader;
+	int status;
+	pid_t pid;
+
+	race->scene = scene;
+	must(!pthread_barrier_init(&prepared, NULL, 3));
+	reserve_pages(0, REGION_PAGES);
+	must(!pthread_create(&reader, NULL, read_own, NULL));
+	must(!pthread_create(&writer, NULL, change_mappings, NULL));
+	unmap_pages(0, REGION_PAGES);
+	scene->prepare();
+	pid = start_other_reader();
+	pthread_barrier_wait(&prepared);
+	wait_for_end();
+	must(!pthread_join(writer, NULL) && !pthread_join(reader, NULL));
+	must(waitpid(pid, &status, 0) == pid && !status);
 }
 
 /* The first half of the files are memfds, the others are in our tmpfs. */
