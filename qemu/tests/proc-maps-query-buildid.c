@@ -1937,7 +1937,7 @@ TEST_F(on_ext4, direct)
 	must(fd >= 0);
 	addr = map(fd);
 	/* Where a page has several blocks, the write alone does not make it up to date. */
-	must(*(volatile char *)addr == ELFMAG0);
+	must(*(char *)addr == ELFMAG0);
 	/* A page in high memory is read through the file, too. */
 	not_read = (mainline || has_high_memory()) &&
 		   has_build_id(self->maps, addr, &none);
