@@ -73,7 +73,7 @@ endif
 # Without it, a build that finds nothing in the cache takes half as long again.
 export CCACHE_DEPEND := 1
 # Not := as it is installed by the first run.
-ccache	 = $(if $(shell command -v ccache),ccache )
+ccache	 = $(if $(shell command -v ccache),$(CURDIR)/qemu/cached )
 jobs	 = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # Not nm, which loads LLVM's plugin, where that is installed, for every object.
 kmake	 = $(MAKE) -C $(linux) $(if $(filter 1,$(V)),V=1) \
