@@ -261,6 +261,7 @@ TEST_F_TIMEOUT(search, is_no_slower_than_the_text, 200)
 }
 
 #define RUNS		50
+#define PATIENCE	(60000 * MS)	/* how long a busy machine may take for them */
 
 /*
  * Kills a helper that has worked for @ns. Returns the nanoseconds that it took to end; or
@@ -301,10 +302,10 @@ static uint64_t time_search(int maps)
  * work may take longer to end than a search takes; one search of three has to end soon.
  * There are no writers, who would keep the CPU from it.
  */
-TEST_F(search, ends_with_a_fatal_signal)
+TEST_F_TIMEOUT(search, ends_with_a_fatal_signal, 90)
 {
 	const uint64_t whole = time_search(self->maps);
-	const uint64_t end = now_ns() + 15000 * MS;
+	const uint64_t end = now_ns() + PATIENCE;
 	unsigned int early = 0, soon = 0;
 
 	while (early < RUNS && now_ns() < end) {
@@ -338,9 +339,9 @@ TEST_F(search, finds_what_is_behind)
 }
 
 /* A few of the writes have to be over soon: who has the lock may have to wait for a CPU. */
-TEST_F(search, lets_writers_in)
+TEST_F_TIMEOUT(search, lets_writers_in, 90)
 {
-	const uint64_t whole = time_search(self->maps), end = now_ns() + 15000 * MS;
+	const uint64_t whole = time_search(self->maps), end = now_ns() + PATIENCE;
 	struct helper h;
 
 	shared->whole = whole;
