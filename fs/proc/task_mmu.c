@@ -105,7 +105,7 @@ static int procmap_cond_yield(struct mm_struct *mm, struct vma_iterator *vmi,
 		return -EINTR;
 	now = ktime_get_ns();
 	/* What was left of the time before is not lost. */
-	*hold_until = now + (now - start) / 10 + max(*hold_until, start) - start;
+	*hold_until = now + div_u64(now - start, 10) + max(*hold_until, start) - start;
 	vma_iter_init(vmi, mm, addr);
 	return 0;
 }
