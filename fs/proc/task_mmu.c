@@ -143,8 +143,8 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	unsigned long addr = query->query_addr;
 	struct vm_area_struct *vma;
 
-	/* A 32-bit kernel must not answer for the low half of an address. */
-	if (addr != query->query_addr)
+	/* On a 32-bit kernel, the upper half can only be 0 or the sign of a pointer. */
+	if (addr != query->query_addr && (long)addr != (s64)query->query_addr)
 		return ERR_PTR(-ENOENT);
 	if (mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
@@ -234,10 +234,10 @@ static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
 /* Returns 0 or -EFAULT. */
 static int procmap_copy_buf(u64 to, const void *from, size_t size)
 {
-	/* A 32-bit kernel must not write to the low half of an address. */
-	if (to != (unsigned long)to || copy_to_user(u64_to_user_ptr(to), from, size))
+	/* As for query_addr: nothing is written to the low half of another address. */
+	if (to != (unsigned long)to && (s64)to != (long)to)
 		return -EFAULT;
-	return 0;
+	return copy_to_user(u64_to_user_ptr(to), from, size) ? -EFAULT : 0;
 }
 
 /* Returns 0, -ENAMETOOLONG, -ENOMEM or -EFAULT. */

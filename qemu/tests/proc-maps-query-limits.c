@@ -638,6 +638,32 @@ TEST_F(limits, half_an_address_without_size)
 	expect_error(_metadata, self->fd, EINVAL, &c, "build ID without size");
 }
 
+#if __SIZEOF_POINTER__ == 4
+/* What GCC makes of a pointer that is cast to 64 bits. The stack is above 2 GiB. */
+static uint64_t extend_by_sign(const void *p)
+{
+	return (int64_t)(intptr_t)p;
+}
+
+TEST_F(limits, pointers_extended_by_their_sign)
+{
+	static const char expected[] = "[stack]";
+	struct call c;
+
+	ASSERT_NE(to_u64(&c), extend_by_sign(&c));
+	call_init(&c, extend_by_sign(&c), 0);
+	c.q.vma_name_size = sizeof(expected);
+	c.q.vma_name_addr = extend_by_sign(c.name);
+	ASSERT_EQ(0, query(self->fd, &c.q));
+	EXPECT_STREQ(expected, c.name);
+
+	/* Mainline's handler writes to the lower half of any address. */
+	c.q.vma_name_addr = to_u64(c.name) | 1ULL << 32;
+	if (!handler_of_mainline())
+		EXPECT_EQ(EFAULT, query(self->fd, &c.q));
+}
+#endif
+
 /* Returns @size bytes of memory that end where an unmapped page begins. */
 static char *map_before_gap(size_t size)
 {
