@@ -17,7 +17,7 @@
 /* After so many VMAs a search looks for waiters: less work than a read() of the text. */
 #define PROCMAP_SKIP_BATCH		128
 
-/* Bytes on the stack: most paths fit, and all other names (ANON_VMA_NAME_MAX_LEN: 80). */
+/* Bytes on the stack: most paths fit, and all other names, which need at most 93. */
 #define PROCMAP_SHORT_NAME		96
 
 /* The name and the build ID of a VMA, and where they come from. */

@@ -5,7 +5,8 @@
 
 /*
  * Steps through the VMAs of a process from an address on, with the names that
- * Linux 6.1 has for it. The mmap lock is held from the first step to the last.
+ * Linux 6.1 has for it. The mmap lock is held; vma_iter_init() must come between a time
+ * when it was not and the next step.
  */
 struct vma_iterator {
 	struct mm_struct *mm;
