@@ -143,8 +143,8 @@ query_matching_vma(struct mm_struct *mm, const struct procmap_query *query)
 	unsigned long addr = query->query_addr;
 	struct vm_area_struct *vma;
 
-	/* On a 32-bit kernel, the upper half can only be 0 or the sign of a pointer. */
-	if (addr != query->query_addr && (long)addr != (s64)query->query_addr)
+	/* A 32-bit kernel must not answer for the low half of an address. */
+	if (addr != query->query_addr)
 		return ERR_PTR(-ENOENT);
 	if (mmap_read_lock_killable(mm))
 		return ERR_PTR(-EINTR);
@@ -234,7 +234,7 @@ static int procmap_find_vma(struct mm_struct *mm, struct procmap_query *query,
 /* Returns 0 or -EFAULT. */
 static int procmap_copy_buf(u64 to, const void *from, size_t size)
 {
-	/* As for query_addr: nothing is written to the low half of another address. */
+	/* To a 32-bit kernel, the upper half can only be 0 or the sign of a pointer. */
 	if (to != (unsigned long)to && (s64)to != (long)to)
 		return -EFAULT;
 	return copy_to_user(u64_to_user_ptr(to), from, size) ? -EFAULT : 0;

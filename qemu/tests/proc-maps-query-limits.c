@@ -645,13 +645,13 @@ static uint64_t extend_by_sign(const void *p)
 	return (int64_t)(intptr_t)p;
 }
 
-TEST_F(limits, pointers_extended_by_their_sign)
+TEST_F(limits, buffer_extended_by_its_sign)
 {
 	static const char expected[] = "[stack]";
 	struct call c;
 
-	ASSERT_NE(to_u64(&c), extend_by_sign(&c));
-	call_init(&c, extend_by_sign(&c), 0);
+	ASSERT_NE(to_u64(c.name), extend_by_sign(c.name));
+	call_init(&c, to_u64(&c), 0);
 	c.q.vma_name_size = sizeof(expected);
 	c.q.vma_name_addr = extend_by_sign(c.name);
 	ASSERT_EQ(0, query(self->fd, &c.q));
